@@ -1,0 +1,60 @@
+# Everything a person does here, one line each. `make help` prints the list.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV := .venv/bin/uv
+# TORCH_BACKEND=cpu takes PyTorch's own CPU build, which spares gigabytes of CUDA libraries.
+TORCH_BACKEND ?=
+TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/torch.txt)
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv/.ready: pyproject.toml requirements/dev.txt requirements/torch.txt
+	@echo "Making .venv (the first time downloads torch; TORCH_BACKEND=cpu takes the small build)"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headstart needs Python 3.11 or newer; set PYTHON=python3.11")'
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+ifeq ($(TORCH_BACKEND),)
+	$(UV) pip install --python .venv --require-hashes -r requirements/dev.txt -r requirements/torch.txt
+else
+	$(UV) pip install --python .venv --require-hashes -r requirements/dev.txt
+	$(UV) pip install --python .venv --torch-backend $(TORCH_BACKEND) $(TORCH)
+endif
+	$(UV) pip install --python .venv --quiet --no-deps --editable .
+	@touch $@
+
+.PHONY: venv
+venv: .venv/.ready ## Make .venv with pinned, hashed packages
+
+.PHONY: test
+test: .venv/.ready ## Run every test: unit, integration, chart, end to end
+	.venv/bin/python -m tests.cluster build
+	.venv/bin/python -m pytest $(ARGS)
+
+.PHONY: test-unit
+test-unit: .venv/.ready ## Run the tests that need no cluster (seconds)
+	.venv/bin/python -m pytest tests/unit $(ARGS)
+
+.PHONY: lint
+lint: .venv/.ready ## Check style, types and import contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+.PHONY: format
+format: .venv/.ready ## Format the code
+	.venv/bin/ruff check --fix-only --quiet .
+	.venv/bin/ruff format .
+
+.PHONY: lock
+LOCK := $(UV) pip compile --quiet --universal --no-header --generate-hashes
+lock: .venv/.ready ## Pin the requirements anew, with hashes
+	$(LOCK) --extra operator --output-file requirements/operator.txt pyproject.toml
+	$(LOCK) --extra operator --extra simulation --extra dev --output-file requirements/dev.txt pyproject.toml
+	echo 'torch>=2.5' | $(LOCK) --constraint requirements/dev.txt --output-file requirements/torch.txt -
+	echo uv | $(LOCK) --output-file requirements/uv.txt -

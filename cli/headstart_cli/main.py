@@ -1,0 +1,71 @@
+"""`headstart`, whose subcommands load their packages only when they are called."""
+
+from __future__ import annotations
+
+import importlib
+from typing import NamedTuple
+
+import click
+
+
+class Source(NamedTuple):
+    """Where a subcommand is, and the extra of `headstart` that it needs."""
+
+    module: str
+    extra: str
+    summary: str
+
+
+COMMANDS = {
+    "operator": Source("headstart_operator.cli", "operator", "Run the operator."),
+    "train": Source("headstart_training.cli", "training", "Train a policy in a simulator."),
+    "evaluate": Source("headstart_training.cli", "training", "Play a trained policy greedily."),
+    "tour": Source("headstart_training.cli", "training", "Draw the seed's game, step by step."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a subcommand when it is called: `headstart operator` must not need torch.
+
+    Source: https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all subcommands, also those whose extra is missing."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one subcommand.
+
+        Raises
+        ------
+        click.ClickException
+            Its extra is not installed.
+        """
+        del ctx
+        source = COMMANDS.get(cmd_name)
+        if source is None:
+            return None
+        try:
+            command = getattr(importlib.import_module(source.module), cmd_name)
+        except ModuleNotFoundError as error:
+            raise click.ClickException(
+                f"`headstart {cmd_name}` needs {error.name}: "
+                f"install it with `pip install 'headstart[{source.extra}]'`"
+            ) from error
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{source.module}.{cmd_name} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, source.summary) for name, source in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="headstart")
+def main() -> None:
+    """Scale Kubernetes workloads before their load arrives."""

@@ -1,0 +1,145 @@
+"""The policy file: safetensors with the network, and metadata that says what it is good for.
+
+An artefact is data from outside: it is size-capped, checked for its schema, its shapes and finite
+weights before a single number of it is used, and it is named by the SHA-256 of its bytes.
+Format: https://github.com/huggingface/safetensors#format
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import resources
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from headstart_policy import features
+from headstart_policy.envelope import Envelope
+from headstart_policy.network import Network
+
+if TYPE_CHECKING:
+    from headstart_policy.types import Floats
+
+# A ConfigMap holds 1 MiB; a network that needs more is not a small policy.
+LARGEST_BYTES = 1_000_000
+WIDEST_LAYER = 4096
+
+
+class ArtifactError(ValueError):
+    """The bytes are not a policy that this version can serve; the message says why."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A network, the envelope that it was trained for, its card, and the digest of its file."""
+
+    network: Network
+    envelope: Envelope
+    card: dict[str, Any]
+    digest: str
+
+
+def dump(network: Network, envelope: Envelope, card: dict[str, Any]) -> bytes:
+    """Write a policy file; ``card`` is free-form JSON: loads, recipe, results, failure modes."""
+    tensors = {}
+    for k, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        tensors[f"weight{k}"] = np.ascontiguousarray(weight, dtype=np.float32)
+        tensors[f"bias{k}"] = np.ascontiguousarray(bias, dtype=np.float32)
+    metadata = {
+        "schema": features.SCHEMA,
+        "least_ratio": repr(network.least),
+        "most_ratio": repr(network.most),
+        "envelope": json.dumps(asdict(envelope)),
+        "card": json.dumps(card, sort_keys=True),
+    }
+    return save(tensors, metadata=metadata)
+
+
+def parse(content: bytes, digest: str | None = None) -> Policy:
+    """Read a policy file.
+
+    Parameters
+    ----------
+    content
+        The file's bytes.
+    digest
+        ``sha256:<64 hex digits>`` that the bytes must have; ``None`` accepts any.
+
+    Raises
+    ------
+    ArtifactError
+        Too large, not safetensors, another digest, schema or shape, or weights that are not
+        finite.
+    """
+    if len(content) > LARGEST_BYTES:
+        raise ArtifactError(f"artefact has {len(content)} bytes, at most {LARGEST_BYTES}")
+    actual = "sha256:" + hashlib.sha256(content).hexdigest()
+    if digest is not None and digest != actual:
+        raise ArtifactError(f"artefact has digest {actual}, the policy pins {digest}")
+    try:
+        tensors = load(content)
+        metadata = _metadata(content)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"artefact is not a safetensors file: {error}") from error
+    schema = metadata.get("schema")
+    if schema != features.SCHEMA:
+        raise ArtifactError(
+            f"artefact has schema {schema!r}, this version serves {features.SCHEMA!r}; train anew"
+        )
+    try:
+        least, most = float(metadata["least_ratio"]), float(metadata["most_ratio"])
+        envelope = Envelope(**json.loads(metadata["envelope"]))
+        card = dict(json.loads(metadata["card"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"artefact has unusable metadata: {error!r}") from error
+    if not 0.0 < least < most <= features.LOG_LIMIT * 100:
+        raise ArtifactError(f"artefact bounds its ratio by [{least}, {most}]")
+    weights, biases = _layers(tensors)
+    return Policy(Network(weights, biases, least, most), envelope, card, actual)
+
+
+@cache
+def builtin(name: str = "default") -> Policy:
+    """Load a policy that ships with the package.
+
+    Raises
+    ------
+    ArtifactError
+        There is no policy of that name.
+    """
+    file = resources.files("headstart_policy").joinpath("policies", f"{name}.safetensors")
+    if not file.is_file():
+        raise ArtifactError(f"there is no builtin policy {name!r}")
+    return parse(file.read_bytes())
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """Read the header that ``safetensors.numpy.load`` checks but does not return."""
+    length = int.from_bytes(content[:8], "little")
+    return dict(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
+
+
+def _layers(tensors: dict[str, Any]) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+    count = len(tensors) // 2
+    names = {f"{kind}{k}" for kind in ("weight", "bias") for k in range(count)}
+    if count == 0 or set(tensors) != names:
+        raise ArtifactError(f"artefact has tensors {sorted(tensors)}, expected weight0, bias0, ...")
+    weights = tuple(tensors[f"weight{k}"].astype(np.float64) for k in range(count))
+    biases = tuple(tensors[f"bias{k}"].astype(np.float64) for k in range(count))
+    widths = [len(features.NAMES), *(bias.size for bias in biases)]
+    if widths[-1] != 1 or max(widths) > WIDEST_LAYER:
+        raise ArtifactError(f"artefact has layers {widths}, expected {widths[0]} -> ... -> 1")
+    for k, ((rows, columns), weight, bias) in enumerate(
+        zip(pairwise(widths), weights, biases, strict=True)
+    ):
+        if weight.shape != (rows, columns) or bias.shape != (columns,):
+            raise ArtifactError(f"weight{k} has shape {weight.shape}, expected {(rows, columns)}")
+        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            raise ArtifactError(f"weight{k} or bias{k} has values that are not finite")
+    return weights, biases

@@ -1,0 +1,177 @@
+"""What a policy may see of N services at one instant, and how it is read off rate series.
+
+Windows are laid out in lead times, so that one policy serves a JVM that warms up for minutes and
+a cache that fills for an hour. The operator and the simulator build the same object with the same
+code: :func:`look_back` for the recent past and :func:`look_around` for the seasons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart_policy.profile import Profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from headstart_policy.series import CumulativeRates
+    from headstart_policy.types import Floats, Ints
+
+# Lead times before now, newest first: bin k is [RECENT_EDGES[k], RECENT_EDGES[k + 1]].
+RECENT_EDGES = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
+# Lead times after the same moment one season ago: what came next, last time.
+SEASONAL_EDGES = np.array([-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
+# Windows for the noise estimate, lead times before now.
+NOISE_WINDOWS = np.array([2.0, 8.0])
+# Seasons that a policy sees at most.
+SEASONS = 2
+# Warming replicas are told apart by the quarter of their lead time that remains.
+WARMING_BINS = 4
+
+
+@dataclass(frozen=True)
+class Observation:
+    """N services at one instant.
+
+    Attributes
+    ----------
+    profiles
+        Capacity, lead time, objective and seasons of each.
+    recent
+        Mean rate of the windows of ``RECENT_EDGES``, requests/s, shape (N, 6); NaN: unknown.
+    roughness
+        Mean squared difference of neighbouring samples, (requests/s)^2, shape (N, 2).
+    seasonal
+        Mean rate of the windows of ``SEASONAL_EDGES`` one season ago, shape (N, S, 8).
+    ready
+        Replicas that serve, shape (N,).
+    warming
+        Replicas asked for that do not serve yet, by remaining lead time: column k holds those
+        with a remaining share in (k/4, (k+1)/4], the overdue among the first; shape (N, 4).
+    current
+        Replicas asked for at present (``spec.replicas``), shape (N,).
+    """
+
+    profiles: Profiles
+    recent: Floats
+    roughness: Floats
+    seasonal: Floats
+    ready: Ints
+    warming: Ints
+    current: Ints
+
+    def __len__(self) -> int:
+        """Count the services."""
+        return len(self.profiles)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Observation]) -> Observation:
+        """Put observations side by side, in order."""
+        profiles = Profiles(
+            **{
+                f.name: np.concatenate([getattr(part.profiles, f.name) for part in parts])
+                for f in fields(Profiles)
+            }
+        )
+        arrays = {
+            f.name: np.concatenate([getattr(part, f.name) for part in parts])
+            for f in fields(cls)
+            if f.name != "profiles"
+        }
+        return cls(profiles=profiles, **arrays)
+
+    def take(self, rows: Ints) -> Observation:
+        """Pick services by index, in the order given."""
+        profiles = {f.name: getattr(self.profiles, f.name)[rows] for f in fields(Profiles)}
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "profiles"}
+        return Observation(profiles=Profiles(**profiles), **arrays)
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn into plain lists and numbers, without loss; the inverse is :meth:`from_json`."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "profiles"}
+        profiles = {f.name: getattr(self.profiles, f.name) for f in fields(Profiles)}
+        return {
+            "profiles": {name: _to_lists(values) for name, values in profiles.items()},
+            **{name: _to_lists(values) for name, values in arrays.items()},
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Observation:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        KeyError
+            A field is missing.
+        """
+        counts = {"ready", "warming", "current"}
+        arrays: dict[str, Any] = {
+            f.name: np.array(document[f.name], dtype=np.int64 if f.name in counts else np.float64)
+            for f in fields(cls)
+            if f.name != "profiles"
+        }
+        profiles = Profiles(
+            **{
+                f.name: np.array(document["profiles"][f.name], dtype=np.float64)
+                for f in fields(Profiles)
+            }
+        )
+        return cls(profiles=profiles, **arrays)
+
+
+def look_back(rates: CumulativeRates, now: Floats, lead_time: Floats) -> tuple[Floats, Floats]:
+    """Read the recent windows and the roughness at ``now``.
+
+    Parameters
+    ----------
+    rates
+        N series.
+    now
+        Samples from the left edge of each series to now, shape (N,). Nothing after it is read.
+    lead_time
+        In samples, shape (N,).
+
+    Returns
+    -------
+    ``recent`` (N, 6) and ``roughness`` (N, 2) of an :class:`Observation`.
+    """
+    edges = now[:, None] - RECENT_EDGES * lead_time[:, None]
+    starts = now[:, None] - NOISE_WINDOWS * lead_time[:, None]
+    ends = np.broadcast_to(now[:, None], starts.shape)
+    return rates.means(edges[:, 1:], edges[:, :-1]), rates.roughness(starts, ends)
+
+
+def look_around(rates: CumulativeRates, now: Floats, lead_time: Floats, seasons: Floats) -> Floats:
+    """Read the windows around the same moment one season ago.
+
+    Parameters are those of :func:`look_back`; ``seasons`` are in samples, shape (N, S), NaN where
+    there is none. A season shorter than the windows ahead would look into the future; those
+    windows are unknown.
+    """
+    moments = now[:, None] - seasons
+    edges = moments[..., None] + SEASONAL_EDGES * lead_time[:, None, None]
+    edges = np.where(edges <= now[:, None, None], edges, np.nan)
+    known = np.isfinite(edges[..., 1:]) & np.isfinite(edges[..., :-1])
+    flat = np.where(np.isfinite(edges), edges, -1.0).reshape(len(now), seasons.shape[1], -1)
+    starts = flat[..., :-1].reshape(len(now), -1)
+    ends = flat[..., 1:].reshape(len(now), -1)
+    means = rates.means(starts, np.maximum(starts, ends)).reshape(known.shape)
+    return np.where(known, means, np.nan)
+
+
+def warming_by_remaining(remaining: Floats) -> Ints:
+    """Count one service's warming replicas by remaining share of the lead time, shape (4,)."""
+    bins = np.clip(np.ceil(remaining * WARMING_BINS).astype(np.int64) - 1, 0, WARMING_BINS - 1)
+    return np.bincount(bins, minlength=WARMING_BINS).astype(np.int64)
+
+
+def _to_lists(values: Floats | Ints) -> Any:
+    """Write NaN as null: JSON has no NaN."""
+    if values.dtype.kind == "f":
+        plain = values.astype(object)
+        plain[np.isnan(values)] = None
+        return plain.tolist()
+    return values.tolist()
