@@ -1,0 +1,1 @@
+"""Where load comes from: generators, traces and recorded history."""
