@@ -1,0 +1,1 @@
+"""The decision core, tested as pure functions."""

@@ -1,0 +1,83 @@
+"""An observation sees the past only, and survives JSON."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headstart_policy.observation import Observation, warming_by_remaining
+from tests.unit.policy.build import a_profile, an_observation
+
+DAY = 200
+
+
+def load(seed: int, length: int = 3 * DAY) -> np.ndarray:
+    """Draw a wave with noise: (1, length) requests/s."""
+    random = np.random.default_rng(seed)
+    wave = 50 + 40 * np.sin(np.arange(length) * 2 * np.pi / DAY)
+    return (wave * random.normal(1, 0.05, length))[None, :]
+
+
+@given(st.integers(0, 3 * DAY), st.integers(0, 100))
+def test_the_future_changes_nothing(now: int, seed: int) -> None:
+    rates = load(seed)
+    changed = rates.copy()
+    changed[:, now:] = 1e9
+    profile = a_profile(seasons=(DAY * 60.0, 12 * 60.0))
+    before = an_observation(rates, profile, [now])
+    after = an_observation(changed, profile, [now])
+    for name in ("recent", "roughness", "seasonal"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+
+
+def test_the_season_shows_what_came_next() -> None:
+    """A ramp that starts a season ago shows in the windows ahead, not in those before."""
+    rates = np.full((1, 100), 10.0)
+    rates[:, 45:] = 20.0
+    observation = an_observation(rates, a_profile(seasons=(60 * 60.0,)), [105 - 0])
+    # Now is sample 105, a season is 60 samples, so the step was exactly one season ago.
+    np.testing.assert_allclose(observation.seasonal[0, 0], [10, 10, 20, 20, 20, 20, 20, 20])
+    assert np.isnan(observation.seasonal[0, 1]).all()
+
+
+def test_a_season_shorter_than_its_windows_ahead_is_unknown_there() -> None:
+    """11 samples ago, two lead times of 5 ahead end a sample ago; 1.2 would be the future."""
+    rates = np.full((1, 100), 10.0)
+    near = an_observation(rates, a_profile(lead_time=300.0, seasons=(11 * 60.0,)))
+    assert np.isfinite(near.seasonal[0, 0]).all()
+
+
+def test_an_observation_survives_json() -> None:
+    observation = an_observation(np.vstack([load(1), load(2)]), at=[7, 300], current=9)
+    text = json.dumps(observation.to_json(), allow_nan=False)
+    again = Observation.from_json(json.loads(text))
+    assert again.to_json() == observation.to_json()
+    np.testing.assert_array_equal(again.recent, observation.recent)
+    assert again.ready.dtype == np.int64
+
+
+def test_taking_undoes_concatenating() -> None:
+    parts = [an_observation(load(seed)) for seed in range(3)]
+    whole = Observation.concatenate(parts)
+    assert len(whole) == 3
+    for i, part in enumerate(parts):
+        assert whole.take(np.array([i])).to_json() == part.to_json()
+
+
+@pytest.mark.parametrize(
+    ("remaining", "bins"),
+    [
+        ([], [0, 0, 0, 0]),
+        ([1.0, 0.76, 0.75, 0.5, 0.25, 0.1], [2, 1, 1, 2]),
+        # Overdue pods are due at once; a clock ahead of ours is no reason to crash.
+        ([0.0, -3.0, 1.4], [2, 0, 0, 1]),
+    ],
+)
+def test_warming_replicas_are_counted_by_what_remains(
+    remaining: list[float], bins: list[int]
+) -> None:
+    assert warming_by_remaining(np.array(remaining)).tolist() == bins
