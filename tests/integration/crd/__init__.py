@@ -1,0 +1,1 @@
+"""The ScalingPolicy CRD, on a real API server."""
