@@ -11,7 +11,7 @@ TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/torch.txt)
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/.ready: pyproject.toml requirements/dev.txt requirements/torch.txt
 	@echo "Making .venv (the first time downloads torch; TORCH_BACKEND=cpu takes the small build)"
@@ -29,6 +29,10 @@ endif
 
 .PHONY: venv
 venv: .venv/.ready ## Make .venv with pinned, hashed packages
+
+.PHONY: demo
+demo: .venv/.ready ## See a service scaled ahead of its load (TRACE=file.csv[.gz] FULL=1 JSON=file)
+	.venv/bin/python -m demo $(if $(TRACE),--trace '$(TRACE)') $(if $(FULL),--full) $(if $(JSON),--json '$(JSON)')
 
 .PHONY: test
 test: .venv/.ready ## Run every test: unit, integration, chart, end to end
