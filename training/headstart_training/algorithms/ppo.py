@@ -428,12 +428,10 @@ class PPO:
             ).to(self.device)
             inputs = self.policy.norm.mean.shape[0]
             self.critic = mlp(inputs, config.hidden, 1, last_gain=1.0).to(self.device)
-        self._parameters = [
-            *self.policy.network.parameters(),
-            self.policy.log_spread,
-            *self.critic.parameters(),
-        ]
-        self.optimiser = torch.optim.Adam(self._parameters, lr=config.learning_rate, eps=1e-5)
+        self._actor_parameters = [*self.policy.network.parameters(), self.policy.log_spread]
+        self.optimiser = torch.optim.Adam(
+            [*self._actor_parameters, *self.critic.parameters()], lr=config.learning_rate, eps=1e-5
+        )
         self.reward_scale = RewardScale(envs.num_envs, config.gamma)
         self.iteration = 0
         self.history: list[Progress] = []
@@ -572,7 +570,9 @@ class PPO:
                 loss = -surrogate.mean() + 0.5 * error.square().mean() - entropy_bonus * entropy
                 self.optimiser.zero_grad()
                 loss.backward()
-                nn.utils.clip_grad_norm_(self._parameters, c.max_gradient_norm)
+                # Apart, so that a surprised critic does not hold the actor back.
+                for network in (self._actor_parameters, self.critic.parameters()):
+                    nn.utils.clip_grad_norm_(network, c.max_gradient_norm)
                 self.optimiser.step()
                 # Schulman's low-variance estimate of the divergence, "Approximating KL divergence".
                 moved.append(float((ratio.detach() - 1 - log_ratio.detach()).mean()))

@@ -1,0 +1,209 @@
+"""`headstart train`, `evaluate` and `tour`: options, a progress bar and tables.
+
+Torch and matplotlib load when a command runs, so that `headstart --help` is quick.
+"""
+# ruff: noqa: PLC0415  # The commands import what they need when they run.
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from headstart_training.games import GAMES
+
+if TYPE_CHECKING:
+    from headstart_training.algorithms.ppo import Progress as Iteration
+    from headstart_training.evaluation import Column, Row
+
+# Evaluation draws its games from seeds that start here; training's end below.
+UNSEEN = 1_000_000_000
+SUBJECT = "PPO, greedy"
+# Where the output is no terminal, rich would take 80 columns and break the table's lines.
+TABLE_WIDTH = 110
+
+
+@click.command()
+@click.argument("game", type=click.Choice(sorted(GAMES)))
+@click.option("--seed", type=click.IntRange(0, UNSEEN - 1), default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.  [runs/GAME]")
+@click.option("--iterations", type=click.IntRange(1), help="Instead of the game's own number.")
+@click.option("--num-envs", type=click.IntRange(1), help="Games at once.")
+@click.option("--device", default="cpu", show_default=True, help="Where torch computes.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch.")
+@click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
+def train(
+    game: str,
+    seed: int,
+    out: Path | None,
+    iterations: int | None,
+    num_envs: int | None,
+    device: str,
+    threads: int,
+    *,
+    resume: bool,
+) -> None:
+    """Train a policy on GAME by PPO; the same seed gives the same policy.
+
+    Leaves a checkpoint, the rewards as CSV and as a plot, and the settings in the run's folder.
+    """
+    from headstart_training import runs
+
+    folder = out or Path("runs") / game
+    checkpoint = folder / runs.CHECKPOINT
+    with _errors_as_messages():
+        learner = runs.make_learner(
+            game,
+            seed=seed,
+            iterations=iterations,
+            num_envs=num_envs,
+            device=device,
+            threads=threads,
+        )
+        if resume:
+            learner.load(checkpoint)
+        elif checkpoint.exists():
+            raise ValueError(f"{checkpoint} exists: go on with --resume, or choose another --out")
+        began = time.monotonic()
+        with progress_bar(f"training {game}", GAMES[game].steps) as show:
+            runs.train(game, learner, folder, show)
+    click.echo(
+        f"Trained in {time.monotonic() - began:.0f} s on {learner.history[-1].steps:,} steps."
+        f"\n  rewards     {folder / 'rewards.png'}"
+        f"\n  checkpoint  {checkpoint}"
+        f"\n  next        headstart evaluate {folder}"
+    )
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--games", type=click.IntRange(2), default=3000, show_default=True)
+@click.option("--seed", type=click.IntRange(UNSEEN), default=UNSEEN, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too.")
+def evaluate(run: Path, games: int, seed: int, json_file: Path | None) -> None:
+    """Play the saved policy of RUN greedily, paired with the baselines on the same unseen games."""
+    from headstart_training import runs
+    from headstart_training.evaluation import compare, play
+
+    with _errors_as_messages():
+        game = runs.read_game(run)
+        line = GAMES[game]
+        contenders = {SUBJECT: runs.Greedy(runs.read_policy(run)), **line.contenders()}
+        results = {}
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=TABLE_WIDTH)
+        with console.status("") as status:
+            for name, contender in contenders.items():
+                status.update(f"{name}: {games:,} games of {line.steps:,} steps")
+                results[name] = play(line.environment, contender, games=games, seed=seed)
+    rows = compare(results, SUBJECT, line.columns)
+    console.print(table(rows, line.columns, f"{game}: {games:,} unseen games"))
+    if json_file:
+        facts = {
+            "game": game,
+            "games": games,
+            "steps": line.steps,
+            "seed": seed,
+            "subject": SUBJECT,
+            "contenders": {row.name: asdict(row) for row in rows},
+        }
+        json_file.write_text(json.dumps(facts, indent=2) + "\n")
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs/tour"), show_default=True
+)
+@click.option("--seed", type=click.IntRange(0, UNSEEN - 1), default=0, show_default=True)
+@click.option(
+    "--iterations", type=click.IntRange(1), help="Of training, instead of the game's own."
+)
+def tour(out: Path, seed: int, iterations: int | None) -> None:
+    """See the seed's game in three pictures: its load, training, and random against trained."""
+    from headstart_training import runs
+    from headstart_training import tour as pictures
+
+    out.mkdir(parents=True, exist_ok=True)
+    click.echo(f"1. Three days of load              {pictures.draw_loads(out, seed)}")
+    learner = runs.make_learner(pictures.GAME, seed=seed, iterations=iterations)
+    with progress_bar("training", GAMES[pictures.GAME].steps) as show:
+        learner.train(show)
+    click.echo(f"2. Reward per iteration            {pictures.draw_training(out, learner)}")
+    unseen = UNSEEN + seed
+    click.echo(f"3. Random against trained          {pictures.draw_games(out, learner, unseen)}")
+
+
+@contextmanager
+def progress_bar(title: str, steps: int) -> Iterator[Callable[["Iteration"], None]]:
+    """Show iteration, mean return of a game and time left; yields what to call after each."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("mean return {task.fields[earned]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    ) as bar:
+        task = bar.add_task(title, total=None, earned="-")
+
+        def show(progress: "Iteration") -> None:
+            bar.update(
+                task,
+                total=progress.iterations,
+                completed=progress.iteration,
+                earned=f"{progress.reward * steps:10,.0f}",
+            )
+
+        yield show
+
+
+def table(rows: list["Row"], columns: tuple["Column", ...], title: str) -> Table:
+    """Make a table of an evaluation: a line for each contender."""
+    shown = Table(
+        title=title,
+        caption="difference: the first line minus this one on the same games, 95 % interval",
+    )
+    shown.add_column("contender")
+    headings = (
+        "return [$]\n± std. error",
+        "difference [$]\nwith interval",
+        *(c.label for c in columns),
+    )
+    for heading in headings:
+        shown.add_column(heading, justify="right")
+    for row in rows:
+        difference = (
+            f"{row.difference:+,.0f} [{row.difference_low:+,.0f}, {row.difference_high:+,.0f}]"
+        )
+        shown.add_row(
+            row.name,
+            f"{row.mean:,.0f} ± {row.standard_error:.0f}",
+            "" if row is rows[0] else difference,
+            *(f"{row.figures[column.key]:{column.format}}" for column in columns),
+        )
+    return shown
+
+
+@contextmanager
+def _errors_as_messages() -> Iterator[Any]:
+    """Show a refused value or file as one line, without a traceback."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error

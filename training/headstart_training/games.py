@@ -1,0 +1,93 @@
+"""The games that `headstart train` knows: one line of a table each.
+
+To add one: register its environment in :mod:`headstart_training.environments`, then
+add a :class:`Game` to :data:`GAMES`. Nothing here imports torch; PPO's settings are plain values.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart_training.baselines import Contender
+from headstart_training.baselines.seed_hpa import SeedHPA
+from headstart_training.baselines.simple import DoNothing, RandomIntegers
+from headstart_training.evaluation import Column
+
+if TYPE_CHECKING:
+    from headstart_training.algorithms.ppo import Policy
+
+
+@dataclass(frozen=True)
+class Game:
+    """What training and evaluating need to know of a game.
+
+    Attributes
+    ----------
+    environment
+        Id of the registered gymnasium environment; its defaults are what evaluation plays.
+    steps
+        Steps in one game with these defaults.
+    ppo
+        Settings of :class:`headstart_training.algorithms.ppo.PPOConfig` that are not its defaults.
+    contenders
+        Makes those whom the learned policy is measured against, by their names.
+    columns
+        What the table of an evaluation shows besides the return.
+    training
+        Arguments of the environment in training only.
+    num_envs
+        Games at once in training.
+    export
+        Writes what an operator serves into a run's folder, from the trained policy.
+    """
+
+    environment: str
+    steps: int
+    ppo: Mapping[str, Any]
+    contenders: Callable[[], dict[str, Contender]]
+    columns: tuple[Column, ...]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    num_envs: int = 512
+    export: Callable[["Policy", Path], None] | None = None
+
+
+def _seed_contenders() -> dict[str, Contender]:
+    return {
+        "HPA 60 %, stabilised": SeedHPA(0.6, window=5),
+        "HPA 70 %, naive": SeedHPA(0.7),
+        "do nothing": DoNothing(),
+        "random": RandomIntegers(),
+    }
+
+
+GAMES: dict[str, Game] = {
+    "seed-game": Game(
+        environment="headstart/SeedGame-v0",
+        steps=1001,
+        # The noise of the capacity draw is no news to a learner, so training pays the expectation.
+        training={"stagger": True, "expected_reward": True},
+        # Half a machine is cut to none: an untrained policy leaves the fleet alone on average.
+        ppo={"initial_action": (0.5, 0.5), "initial_spread": 0.2},
+        contenders=_seed_contenders,
+        columns=(
+            Column(
+                "billed",
+                "warming\nbilled [$]",
+                lambda facts: facts["return"] - facts["warming_cost"],
+                ",.0f",
+            ),
+            Column(
+                "active",
+                "active\nmachines",
+                lambda facts: facts["active_machines"] / facts["steps"],
+            ),
+            Column(
+                "warming",
+                "warming\nmachines",
+                lambda facts: facts["warming_machines"] / facts["steps"],
+            ),
+            Column("violations", "SLO missed\n[min]", lambda facts: facts["is_down"]),
+        ),
+    ),
+}

@@ -1,0 +1,126 @@
+"""A training run and its folder: the learner of a game, what it leaves behind, and its policy.
+
+The folder holds ``run.json`` (which game, which settings), ``checkpoint.pt``, ``rewards.csv``,
+``rewards.png`` and whatever the game's exporter writes.
+"""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from headstart_training import environments, plots
+from headstart_training.algorithms.ppo import PPO, Policy, PPOConfig, Progress, load_policy
+from headstart_training.baselines import Actions
+from headstart_training.games import GAMES
+
+CHECKPOINT = "checkpoint.pt"
+RUN = "run.json"
+CHECKPOINT_EVERY = 20  # iterations
+
+Callback = Callable[[Progress], None]
+
+
+class Greedy:
+    """A trained policy as a contender: the mean of its distribution, nothing drawn."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def start(self, games: int) -> None:
+        """Begin N games; a policy remembers nothing."""
+
+    def act(self, observation: npt.NDArray[np.float32], info: dict[str, Any]) -> Actions:  # noqa: ARG002
+        """Decide, shape (N, actions)."""
+        return self._policy.act(observation)
+
+
+def make_learner(
+    game: str, *, num_envs: int | None = None, device: str = "cpu", threads: int = 1, **ppo: Any
+) -> PPO:
+    """Learner of a game of :data:`headstart_training.games.GAMES`.
+
+    Parameters
+    ----------
+    game
+        Its name there.
+    num_envs
+        Games at once, instead of the table's number.
+    device, threads
+        Where torch computes, and with how many threads.
+    **ppo
+        Settings of :class:`PPOConfig` instead of the table's; None leaves the table's.
+    """
+    environments.register()
+    # The networks are small: a second thread costs about as much in waiting as it saves.
+    torch.set_num_threads(threads)
+    line = GAMES[game]
+    given = {key: value for key, value in ppo.items() if value is not None}
+    envs = gymnasium.make_vec(line.environment, num_envs=num_envs or line.num_envs, **line.training)
+    return PPO(envs, PPOConfig(**{**line.ppo, **given}), device)
+
+
+def train(game: str, learner: PPO, folder: Path, callback: Callback) -> None:
+    """Train to the end, leave a checkpoint now and then, and the run's files at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {"game": game, "num_envs": learner.envs.num_envs, "ppo": asdict(learner.config)}
+    (folder / RUN).write_text(json.dumps(facts, indent=2) + "\n")
+
+    def after_iteration(progress: Progress) -> None:
+        if progress.iteration % CHECKPOINT_EVERY == 0:
+            learner.save(folder / CHECKPOINT)
+        callback(progress)
+
+    history = learner.train(after_iteration)
+    learner.save(folder / CHECKPOINT)
+    with (folder / "rewards.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(asdict(history[0])))
+        writer.writeheader()
+        writer.writerows(asdict(progress) for progress in history)
+    steps = GAMES[game].steps
+    figure = plots.reward_per_iteration([progress.reward * steps for progress in history])
+    plots.save(figure, folder / "rewards.png")
+    export = GAMES[game].export
+    if export:
+        export(learner.policy, folder)
+
+
+def read_game(folder: Path) -> str:
+    """Name of the game that a run's folder is about.
+
+    Raises
+    ------
+    ValueError
+        When the folder holds no run, or one of an unknown game.
+    """
+    path = folder / RUN
+    try:
+        game = json.loads(path.read_text())["game"]
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder} holds no training run: {path}: {error}") from error
+    if game not in GAMES:
+        raise ValueError(f"game in {path} must be one of {sorted(GAMES)}, is {game!r}")
+    return str(game)
+
+
+def read_policy(folder: Path) -> Policy:
+    """Policy of a run's folder.
+
+    Raises
+    ------
+    ValueError
+        When there is none, or it does not fit its game.
+    """
+    environments.register()
+    path = folder / CHECKPOINT
+    if not path.exists():
+        raise ValueError(f"{path} does not exist: train the run to its end")
+    envs = gymnasium.make_vec(GAMES[read_game(folder)].environment, num_envs=1)
+    return load_policy(path, envs)
