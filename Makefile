@@ -35,7 +35,7 @@ demo: .venv/.ready ## See a service scaled ahead of its load (TRACE=file.csv[.gz
 	.venv/bin/python -m demo $(if $(TRACE),--trace '$(TRACE)') $(if $(FULL),--full) $(if $(JSON),--json '$(JSON)')
 
 .PHONY: test
-test: .venv/.ready ## Run every test: unit, integration, chart, end to end
+test: lint ## Run every check and test: unit, integration, chart, end to end
 	.venv/bin/python -m tests.cluster build
 	.venv/bin/python -m pytest $(ARGS)
 
