@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from tests.integration.crd.policies import CRD, Policies
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.cluster import Cluster
 
 
@@ -19,6 +23,12 @@ def _crd(cluster: Cluster) -> None:
 
 
 @pytest.fixture(scope="package")
-def policies(cluster: Cluster) -> Policies:
+def policies(cluster: Cluster) -> Iterator[Policies]:
     """ScalingPolicies on that cluster."""
-    return Policies(cluster.api)
+    with httpx.Client(
+        base_url=cluster.server,
+        verify=ssl.create_default_context(cafile=str(cluster.ca)),
+        headers={"Authorization": f"Bearer {cluster.credentials.admin_token}"},
+        trust_env=False,
+    ) as client:
+        yield Policies(client)

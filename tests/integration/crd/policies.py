@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import kubernetes.client as k8s
 import yaml
+
+if TYPE_CHECKING:
+    import httpx
 
 MANIFESTS: Final = Path(__file__).parents[3] / "manifests"
 CRD: Final = MANIFESTS / "crd" / "scalingpolicies.headstart.dev.yaml"
 SAMPLES: Final = sorted((MANIFESTS / "samples").glob("*.yaml"))
-
-_VERSION: Final = ("headstart.dev", "v1alpha1")
-_PLURAL: Final = "scalingpolicies"
 
 DELETE: Final = object()
 """Value for ``changed`` that removes the key."""
@@ -46,40 +45,54 @@ def as_json(policy: dict[str, Any]) -> str:
     return json.dumps(policy)
 
 
+class RefusedError(RuntimeError):
+    """The API server refused a request."""
+
+    def __init__(self, status: int, message: str) -> None:
+        """Keep the HTTP status beside the message."""
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
 class Policies:
-    """ScalingPolicies of one API server, as its clients see them."""
+    """ScalingPolicies of one API server, as its clients see them; unknown fields are refused."""
 
-    def __init__(self, api: k8s.ApiClient) -> None:
+    def __init__(self, client: httpx.Client) -> None:
         """Reach them through this client."""
-        self._api = k8s.CustomObjectsApi(api)
+        self._client = client
 
-    def get(self, namespace: str, name: str) -> Any:
-        """Read one."""
-        return self._api.get_namespaced_custom_object(*_VERSION, namespace, _PLURAL, name)
-
-    def get_scale(self, namespace: str, name: str) -> Any:
-        """Read the scale subresource of one."""
-        return self._api.get_namespaced_custom_object_scale(*_VERSION, namespace, _PLURAL, name)
+    def get(self, namespace: str, name: str, subresource: str = "") -> Any:
+        """Read one, or a subresource of it."""
+        return self._request("GET", f"{namespace}/scalingpolicies/{name}/{subresource}".rstrip("/"))
 
     def create(self, namespace: str, policy: dict[str, Any], *, dry_run: bool = False) -> Any:
-        """Create one; unknown fields are refused."""
-        return self._api.create_namespaced_custom_object(
-            *_VERSION,
-            namespace,
-            _PLURAL,
-            policy,
-            dry_run="All" if dry_run else None,
-            field_validation="Strict",
-        )
+        """Create one, or only ask whether it could be."""
+        options = {"dryRun": "All"} if dry_run else {}
+        return self._request("POST", f"{namespace}/scalingpolicies", policy, options)
 
-    def patch(self, namespace: str, name: str, change: dict[str, Any]) -> Any:
-        """Patch one as people do."""
-        return self._api.patch_namespaced_custom_object(
-            *_VERSION, namespace, _PLURAL, name, change, field_validation="Strict"
-        )
+    def patch(
+        self, namespace: str, name: str, change: dict[str, Any], subresource: str = ""
+    ) -> Any:
+        """Merge a change into one, or through a subresource of it."""
+        path = f"{namespace}/scalingpolicies/{name}/{subresource}".rstrip("/")
+        return self._request("PATCH", path, change)
 
-    def patch_status(self, namespace: str, name: str, change: dict[str, Any]) -> Any:
-        """Patch one through its status subresource."""
-        return self._api.patch_namespaced_custom_object_status(
-            *_VERSION, namespace, _PLURAL, name, change, field_validation="Strict"
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        options: dict[str, str] | None = None,
+    ) -> Any:
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        answer = self._client.request(
+            method,
+            f"/apis/headstart.dev/v1alpha1/namespaces/{path}",
+            params={"fieldValidation": "Strict", **(options or {})},
+            headers={"Content-Type": kind},
+            content=None if body is None else json.dumps(body),
         )
+        if answer.is_success:
+            return answer.json()
+        raise RefusedError(answer.status_code, answer.json()["message"])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kubernetes.client import ApiException
 
-from tests.integration.crd.policies import DELETE, SAMPLES, changed, sample
+from tests.integration.crd.policies import DELETE, SAMPLES, RefusedError, changed, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,9 +68,9 @@ def test_mutated_policies_are_taken_or_refused_in_words(
     assert "no such overload" not in message
 
 
-def _answer(policies: Policies, policy: dict[str, Any]) -> tuple[int | None, str]:
+def _answer(policies: Policies, policy: dict[str, Any]) -> tuple[int, str]:
     try:
         policies.create("default", policy, dry_run=True)
-    except ApiException as error:
-        return error.status, json.loads(error.body or "{}")["message"]
+    except RefusedError as refusal:
+        return refusal.status, refusal.message
     return 201, ""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kubernetes.client import ApiException
 
-from tests.integration.crd.policies import changed, sample
+from tests.integration.crd.policies import RefusedError, changed, sample
 
 if TYPE_CHECKING:
     from tests.cluster import Cluster
@@ -70,7 +69,7 @@ def name(policies: Policies, namespace: str) -> str:
 
 def test_whole_status_is_kept(policies: Policies, namespace: str, name: str) -> None:
     """No field of it is pruned, nor anything within the memory."""
-    stored = policies.patch_status(namespace, name, {"status": STATUS})
+    stored = policies.patch(namespace, name, {"status": STATUS}, "status")
     assert stored["status"] == STATUS
 
 
@@ -84,7 +83,7 @@ def test_status_is_written_through_its_subresource_only(
     assert stored["spec"]["maxReplicas"] == 7
 
     both["spec"]["maxReplicas"] = 8
-    stored = policies.patch_status(namespace, name, both)
+    stored = policies.patch(namespace, name, both, "status")
     assert stored["status"] == {"desiredReplicas": 7}
     assert stored["spec"]["maxReplicas"] == 7
 
@@ -98,8 +97,8 @@ def test_status_of_a_new_policy_is_dropped(policies: Policies, namespace: str) -
 
 def test_there_is_no_scale_subresource(policies: Policies, namespace: str, name: str) -> None:
     """An autoscaler that is pointed at a policy fails at once."""
-    with pytest.raises(ApiException) as error:
-        policies.get_scale(namespace, name)
+    with pytest.raises(RefusedError) as error:
+        policies.get(namespace, name, "scale")
     assert error.value.status == 404
 
 
@@ -128,8 +127,8 @@ def test_wrong_status_is_refused(
     policies: Policies, namespace: str, name: str, status: dict[str, Any]
 ) -> None:
     """An operator with a fault learns so, instead of showing nonsense."""
-    with pytest.raises(ApiException) as error:
-        policies.patch_status(namespace, name, {"status": status})
+    with pytest.raises(RefusedError) as error:
+        policies.patch(namespace, name, {"status": status}, "status")
     assert error.value.status in {400, 422}
 
 
@@ -137,7 +136,7 @@ def test_columns_show_what_a_person_asks_first(
     cluster: Cluster, policies: Policies, namespace: str, name: str
 ) -> None:
     """Also by the short name, and among `all`."""
-    policies.patch_status(namespace, name, {"status": STATUS})
+    policies.patch(namespace, name, {"status": STATUS}, "status")
     head, row = cluster.kubectl("get", "sp", "-n", namespace).stdout.splitlines()
     titles = [
         "NAME",
@@ -159,7 +158,7 @@ def test_wide_columns_add_the_rest(
     cluster: Cluster, policies: Policies, namespace: str, name: str
 ) -> None:
     """Kind, capacity, warming replicas, bounds and the message."""
-    policies.patch_status(namespace, name, {"status": STATUS})
+    policies.patch(namespace, name, {"status": STATUS}, "status")
     head, row = cluster.kubectl("get", "sp", "-n", namespace, "-o", "wide").stdout.splitlines()
     assert {"KIND", "CAPACITY", "WARMING", "MIN", "MAX", "MESSAGE"} <= set(head.split())
     assert "It decides." in row

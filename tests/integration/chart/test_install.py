@@ -1,0 +1,153 @@
+"""The chart on a real control plane: what it brings, what its token may do, what it leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.chart.charts import CHART, NAMESPACE, ROOT, may
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cluster import Cluster
+
+RELEASE = "headstart"
+CRD = "scalingpolicies.headstart.dev"
+OURS = "--selector=app.kubernetes.io/instance=headstart"
+SAMPLE = ROOT / "manifests" / "samples" / "observe.yaml"
+
+# All that the operator does. A right beyond these is as much a fault as one that is missing.
+ALLOWED = [
+    *((verb, "scalingpolicies.headstart.dev") for verb in ("get", "list", "watch")),
+    *((verb, "scalingpolicies.headstart.dev/status") for verb in ("patch", "update")),
+    ("get", "configmaps"),
+    *((verb, "pods") for verb in ("get", "list", "watch")),
+    *((verb, "events") for verb in ("create", "patch")),
+    *((verb, "events.events.k8s.io") for verb in ("create", "patch")),
+    *(
+        (verb, f"{kind}.apps/scale")
+        for verb in ("get", "patch", "update")
+        for kind in ("deployments", "statefulsets", "replicasets")
+    ),
+    ("get", "deployments.apps"),
+    ("get", "statefulsets.apps"),
+]
+FORBIDDEN = [
+    *((verb, "scalingpolicies.headstart.dev") for verb in ("create", "patch", "update", "delete")),
+    *((verb, "configmaps") for verb in ("list", "watch", "create", "update")),
+    *((verb, "secrets") for verb in ("get", "list")),
+    *((verb, "pods") for verb in ("create", "delete", "patch")),
+    ("create", "pods/exec"),
+    *((verb, "deployments.apps") for verb in ("list", "patch", "update", "delete", "create")),
+    ("patch", "daemonsets.apps"),
+    ("get", "events"),
+    ("create", "serviceaccounts/token"),
+]
+
+
+@pytest.fixture
+def watched(cluster: Cluster) -> Iterator[str]:
+    """Name of a namespace with workloads."""
+    with cluster.namespace("watched") as name:
+        yield name
+
+
+@pytest.fixture
+def other(cluster: Cluster) -> Iterator[str]:
+    """Name of a namespace that an operator may have no business in."""
+    with cluster.namespace("other") as name:
+        yield name
+
+
+@pytest.fixture
+def uninstall(cluster: Cluster) -> Iterator[None]:
+    """Remove the release at the end."""
+    yield
+    cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait", "--timeout=60s")
+
+
+def _install(cluster: Cluster, chart: Path, *arguments: str) -> str:
+    """Install the chart without waiting: its pod has no image here."""
+    return cluster.helm(
+        *("install", RELEASE, chart, f"--namespace={NAMESPACE}", "--create-namespace"), *arguments
+    ).stdout
+
+
+@pytest.mark.usefixtures("uninstall")
+def test_install_brings_all_it_needs_and_says_what_is_next(cluster: Cluster, watched: str) -> None:
+    """From the directory, through the link to the CRD; the sample in the notes then works."""
+    notes = _install(cluster, CHART)
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD}")
+    policy = notes.split("<<'POLICY'\n")[1].split("  POLICY")[0]
+    cluster.kubectl(
+        *("apply", f"--namespace={watched}", "-f", "-"),
+        stdin=policy.replace("NAME\n", "shop\n").replace("DEPLOYMENT", "shop"),
+    )
+    kinds = "deployment,service,serviceaccount"
+    found = cluster.kubectl("get", kinds, RELEASE, "-n", NAMESPACE, "-o", "name").stdout.split()
+    assert found == [
+        "deployment.apps/headstart",
+        "service/headstart",
+        "serviceaccount/headstart",
+    ]
+
+
+def test_uninstall_leaves_the_policies_and_nothing_stuck(
+    cluster: Cluster, watched: str, tmp_path: Path
+) -> None:
+    """From a package. What people wrote survives, and goes at once when they say so."""
+    cluster.helm("package", CHART, f"--destination={tmp_path}")
+    (package,) = tmp_path.iterdir()
+    _install(cluster, package)
+    cluster.kubectl("apply", f"--namespace={watched}", "-f", SAMPLE)
+    cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait", "--timeout=60s")
+
+    kinds = "deployment,replicaset,pod,service,serviceaccount,role,rolebinding"
+    cluster.kubectl("wait", "--for=delete", "--timeout=60s", kinds, OURS, "--all-namespaces")
+    bindings = "clusterrole,clusterrolebinding"
+    assert not cluster.kubectl("get", bindings, OURS, "-o", "name").stdout
+
+    cluster.kubectl("get", "scalingpolicy", "checkout", f"--namespace={watched}")
+    cluster.kubectl("delete", "scalingpolicy", "checkout", "-n", watched, "--timeout=10s")
+
+
+@pytest.mark.usefixtures("uninstall")
+def test_cluster_wide_token_may_do_just_what_the_operator_does(
+    cluster: Cluster, watched: str
+) -> None:
+    """In any namespace, as there is none in the values."""
+    _install(cluster, CHART)
+    token = cluster.kubeconfig_for(NAMESPACE, RELEASE)
+    for verb, resource in ALLOWED:
+        assert may(cluster, token, verb, resource, watched), f"{verb} {resource}"
+    for verb, resource in FORBIDDEN:
+        assert not may(cluster, token, verb, resource, watched), f"{verb} {resource}"
+
+
+@pytest.mark.usefixtures("uninstall")
+def test_namespaced_token_may_do_it_there_only(cluster: Cluster, watched: str, other: str) -> None:
+    """An operator for one team sees nothing of another's."""
+    _install(cluster, CHART, f"--set=watchNamespaces={{{watched}}}")
+    token = cluster.kubeconfig_for(NAMESPACE, RELEASE)
+    for verb, resource in ALLOWED:
+        assert may(cluster, token, verb, resource, watched), f"{verb} {resource}"
+        for elsewhere in (other, NAMESPACE, ""):
+            assert not may(cluster, token, verb, resource, elsewhere), f"{verb} {resource}"
+    for verb, resource in FORBIDDEN:
+        assert not may(cluster, token, verb, resource, watched), f"{verb} {resource}"
+    everywhere = "clusterrole,clusterrolebinding"
+    assert not cluster.kubectl("get", everywhere, OURS, "-o", "name").stdout
+
+
+def test_manifests_install_without_helm(cluster: Cluster) -> None:
+    """In their own namespace, which admits nothing but restricted pods: the operator's is one."""
+    manifests = ROOT / "manifests"
+    cluster.kubectl("apply", "--server-side", "-k", manifests)
+    cluster.kubectl(
+        *("wait", "--for=jsonpath={.status.replicas}=1", "--timeout=30s"),
+        *(f"deployment/{RELEASE}", f"--namespace={NAMESPACE}"),
+    )
+    cluster.kubectl("delete", "-k", manifests, "--timeout=60s")
