@@ -143,8 +143,13 @@ def decide(recommendation: Recommendation, situation: Situation) -> list[Decisio
     ]
 
 
-def remember(decision: Decision, situation: Situation, i: int) -> Memory:
-    """Return what ``behavior`` must remember once service i's decision was carried out."""
+def remember(
+    decision: Decision, situation: Situation, i: int, *, carried_out: bool = True
+) -> Memory:
+    """Return what ``behavior`` must remember of service i's decision.
+
+    One that was only shown, or refused by the API server, changed nothing.
+    """
     wanted = next(
         (limit.before for limit in decision.limits if limit.guardrail == "behavior"),
         decision.desired,
@@ -152,6 +157,6 @@ def remember(decision: Decision, situation: Situation, i: int) -> Memory:
     return situation.memories[i].after(
         decision.time,
         wanted,
-        decision.desired - int(situation.current[i]),
+        decision.desired - int(situation.current[i]) if carried_out else 0,
         situation.limits[i].behavior.horizon,
     )

@@ -101,6 +101,8 @@ class Situation:
         The guardrails of each service.
     memories
         What ``behavior`` remembers of each service.
+    raise_only
+        Why a service may be raised but not lowered, ``None`` where it may; nothing means none.
     """
 
     now: Floats
@@ -113,6 +115,7 @@ class Situation:
     outside: Sequence[str | None]
     limits: Sequence[Guardrails]
     memories: Sequence[Memory]
+    raise_only: Sequence[str | None] = ()
 
     def settings(self, read: Callable[[Guardrails], float]) -> Floats:
         """Read one number of every service's limits, shape (N,)."""
@@ -188,6 +191,17 @@ def reactive_floor(desired: Ints, at: Situation) -> Verdict:
     )
 
 
+def raise_only(desired: Ints, at: Situation) -> Verdict:
+    """Never lower a service that the caller has a reason to be careful with.
+
+    It comes after the envelope: the reactive formula may ask for fewer too.
+    """
+    reasons = at.raise_only or [None] * len(at.current)
+    careful = np.array([reason is not None for reason in reasons], dtype=bool)
+    after = np.where(careful, np.maximum(desired, at.current), desired)
+    return Verdict("raiseOnly", desired, after, lambda i: str(reasons[i]))
+
+
 def behavior(desired: Ints, at: Situation) -> Verdict:
     """Limit speed and eagerness as autoscaling/v2 does."""
     after = desired.copy()
@@ -223,6 +237,7 @@ ORDER: tuple[Callable[[Ints, Situation], Verdict], ...] = (
     history,
     envelope,
     reactive_floor,
+    raise_only,
     behavior,
     bounds,
 )

@@ -1,0 +1,76 @@
+"""Decides for many services in one call per artefact, without making one wait for another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from headstart_operator.service import Sight, situation
+from headstart_policy.decision import Decision, decide, recommend, recommend_reactive
+from headstart_policy.observation import Observation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Those that are ready within so many seconds are decided together.
+WINDOW = 0.01
+
+_log = logging.getLogger(__name__)
+
+
+class Verdict(NamedTuple):
+    """A decision, and which bound of the envelope was left (``None``: none)."""
+
+    decision: Decision
+    outside: str | None
+
+
+def decide_together(sights: Sequence[Sight]) -> list[Verdict]:
+    """Decide for services that share one artefact, in order."""
+    observation = Observation.concatenate([sight.observation for sight in sights])
+    policy = sights[0].policy
+    asked = recommend_reactive(observation) if policy is None else recommend(policy, observation)
+    decisions = decide(asked, situation(sights, asked.outside))
+    return [Verdict(*pair) for pair in zip(decisions, asked.outside, strict=True)]
+
+
+class Batcher:
+    """Collects sights for a moment and decides for all of them."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Sight, asyncio.Future[Verdict]]] = []
+
+    async def decide(self, sight: Sight) -> Verdict:
+        """Decide for one service, in a batch with whoever asks at the same time."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Verdict] = loop.create_future()
+        self._waiting.append((sight, future))
+        if len(self._waiting) == 1:
+            loop.call_later(WINDOW, self._flush)
+        return await future
+
+    def _flush(self) -> None:
+        batches = defaultdict(list)
+        for sight, future in self._waiting:
+            batches[sight.policy.digest if sight.policy else ""].append((sight, future))
+        self._waiting = []
+        for batch in batches.values():
+            self._answer(batch)
+
+    def _answer(self, batch: list[tuple[Sight, asyncio.Future[Verdict]]]) -> None:
+        """Answer a batch; where it fails, find the one that breaks it and answer the others."""
+        try:
+            verdicts = decide_together([sight for sight, _ in batch])
+        except Exception as error:  # noqa: BLE001 - a bug in one must not stop the others.
+            if len(batch) > 1:
+                _log.exception("a batch of %d failed: deciding one by one", len(batch))
+                for one in batch:
+                    self._answer([one])
+            elif not batch[0][1].done():
+                batch[0][1].set_exception(error)
+            return
+        for (_, future), verdict in zip(batch, verdicts, strict=True):
+            if not future.done():
+                future.set_result(verdict)

@@ -1,0 +1,405 @@
+"""The loop: due policies -> observations -> one batched decision per artefact -> apply.
+
+The only module that reads a clock. Blocking calls run in threads; each policy's tick is a task of
+its own, so that an error or a slow answer stays with the policy that it belongs to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+
+from headstart_operator import events, pods
+from headstart_operator import status as statuses
+from headstart_operator.artifacts import Artifacts
+from headstart_operator.batch import Batcher, Verdict
+from headstart_operator.kube import MERGE_PATCH, Api, ApiError, Document
+from headstart_operator.recorder import Recorder
+from headstart_operator.resource import Mode
+from headstart_operator.service import Key, Service, Sight, situation
+from headstart_operator.sources.pool import LONGEST, Source
+from headstart_operator.sources.prometheus import MOST_POINTS, RateError, Reason
+from headstart_operator.status import Facts, Problem
+from headstart_operator.targets import Scale, TargetChangedError, TargetError, Targets
+from headstart_policy.artifact import ArtifactError
+from headstart_policy.decision import remember
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+    from headstart_operator.history import History
+    from headstart_operator.metrics import Metrics
+    from headstart_operator.pods import Census
+    from headstart_operator.resource import Spec
+    from headstart_operator.settings import Settings
+
+T = TypeVar("T")
+Tasks = dict[Key, asyncio.Task[None]]
+
+# Seconds after an instant of the grid at which it is asked for. A scrape carries the time at which
+# it began and is stored when it ends; asked at once, an instant would have another rate than asked
+# later, and a restarted operator would decide otherwise than one that never died.
+SETTLE = 0.5
+# Seconds between two looks at what is due.
+BEAT = 0.1
+# Calls to the API server in flight.
+KUBE_THREADS = 16
+# A query for history is smaller than Prometheus allows, so that it stays quick.
+CHUNK_POINTS = 2_000
+# A chunk of history that fails so often is given up, s between two tries.
+CHUNK_TRIES = 5
+CHUNK_PAUSE = 2.0
+# A query of the tick may take an interval, but not less than this, s.
+LEAST_TIMEOUT = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Controller:
+    """All policies of one operator; used by one event loop's thread alone."""
+
+    def __init__(
+        self,
+        api: Api,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._targets = Targets(api)
+        self._artifacts = Artifacts(api)
+        self._recorder = Recorder(settings.record)
+        self._batcher = Batcher()
+        self._kube = ThreadPoolExecutor(KUBE_THREADS, thread_name_prefix="kubernetes")
+        self._services: dict[Key, Service] = {}
+        self._sources: dict[str, Source] = {}
+        self._ticks: Tasks = {}
+        self._backfills: Tasks = {}
+        self._others: set[asyncio.Task[None]] = set()
+        self.beat = clock()
+
+    def upsert(self, key: Key, policy: Mapping[str, Any]) -> None:
+        """Take notice of a new or changed policy."""
+        service = self._services.get(key)
+        if service is None or service.uid != policy["metadata"]["uid"]:
+            service = self._services[key] = Service.begin(key, policy)
+        if service.update(policy):
+            self._metrics.policies.set(len(self._services))
+            _log.info("%s/%s: generation %d", *key, service.generation)
+            if service.spec_problem is not None:
+                self._spawn(self._tell(service, service.facts(service.spec_problem)))
+
+    def forget(self, key: Key, uid: str) -> None:
+        """Take notice of a policy's end."""
+        service = self._services.get(key)
+        if service is None or service.uid != uid:
+            return
+        del self._services[key]
+        for tasks in (self._ticks, self._backfills):
+            if task := tasks.pop(key, None):
+                task.cancel()
+        self._recorder.forget(key)
+        self._metrics.forget(*key)
+        self._metrics.policies.set(len(self._services))
+        _log.info("%s/%s: gone", *key)
+
+    async def run(self) -> None:
+        """Decide whenever a policy is due, until cancelled."""
+        while True:
+            self.beat = self._clock()
+            for key, service in self._services.items():
+                instant = service.due(self.beat, SETTLE)
+                if instant is not None and key not in self._ticks:
+                    service.decided_for = instant
+                    self._keep(self._ticks, key, self._tick_safely(service, instant))
+            await asyncio.sleep(BEAT)
+
+    async def close(self, within: float) -> None:
+        """Let what runs end ``within`` seconds, and leave the rest."""
+        for task in self._backfills.values():
+            task.cancel()
+        running = [*self._ticks.values(), *self._others]
+        if running:
+            await asyncio.wait(running, timeout=within)
+        self._kube.shutdown(wait=False, cancel_futures=True)
+        for source in self._sources.values():
+            source.close()
+        self._recorder.close()
+
+    async def _tick_safely(self, service: Service, instant: float) -> None:
+        start = self._clock()
+        try:
+            facts = await self._tick(service, instant)
+        except Exception as error:  # noqa: BLE001 - it must stay with this policy.
+            _log.exception("%s/%s: a bug", *service.key)
+            self._metrics.crashes.inc()
+            facts = service.facts(Problem("InternalError", f"{type(error).__name__}: {error}"))
+        with suppress(ApiError):
+            await self._tell(service, facts)
+        self._metrics.tick.observe(self._clock() - start)
+
+    async def _tick(self, service: Service, instant: float) -> Facts:
+        """Observe, decide and apply for one policy."""
+        spec = service.spec
+        if spec is None:
+            return service.facts(service.spec_problem)
+        history = service.plan(spec)
+        now = self._clock()
+        rates, policy, seen = await asyncio.gather(
+            self._read_rates(service, spec, history, instant),
+            self._read_policy(service, spec, now),
+            self._read_target(service, spec, now),
+            return_exceptions=True,
+        )
+        if isinstance(seen, TargetError):
+            return service.facts(Problem(seen.reason, str(seen)))
+        for result in (rates, policy, seen):
+            if isinstance(result, BaseException):
+                raise result
+        scale, census = cast("tuple[Scale, Census]", seen)
+        sight = service.sight(spec, scale, census, instant, now)
+        verdict = await self._batcher.decide(sight)
+        self._recorder.decision(
+            service.key, service.document, service.plan(spec), sight, verdict.decision
+        )
+        facts = service.judged(sight, verdict, census, now)
+        return await self._apply(service, sight, scale, verdict, facts)
+
+    async def _read_rates(
+        self, service: Service, spec: Spec, history: History, instant: float
+    ) -> None:
+        """Fill the newest gap of the history; an error is remembered, not raised."""
+        address = spec.rate.prometheus.address or self._settings.prometheus_address
+        if address is None:
+            service.rate_problem = Problem(
+                Reason.NO_ADDRESS,
+                "no Prometheus is named: set spec.rate.prometheus.address, or the operator's own "
+                "(the chart's prometheus.address)",
+            )
+            return
+        source = self._source(address)
+        gap = history.recent.gap(instant, MOST_POINTS)
+        timeout = min(max(LEAST_TIMEOUT, spec.interval), LONGEST)
+        try:
+            if gap is not None:
+                answer = await source.rates(spec.rate.prometheus.query, gap, timeout)
+                history.extend(gap, answer.rates)
+                problem = answer.problem
+                service.rate_problem = Problem(problem.reason, str(problem)) if problem else None
+        except RateError as error:
+            service.rate_problem = Problem(error.reason, str(error))
+            return
+        behind = history.seasonal is not None and history.seasonal.lag(instant) > 0
+        if behind and service.key not in self._backfills:
+            work = self._backfill(service, spec, history, source)
+            self._keep(self._backfills, service.key, work)
+
+    async def _backfill(
+        self, service: Service, spec: Spec, history: History, source: Source
+    ) -> None:
+        """Fetch the seasons, oldest first, in chunks."""
+        grid = history.seasonal
+        tries = 0
+        while grid is not None and history is service.history:
+            gap = grid.gap(self._clock() - SETTLE, CHUNK_POINTS)
+            if gap is None:
+                return
+            try:
+                async with source.backfill:
+                    answer = await source.rates(spec.rate.prometheus.query, gap, LONGEST)
+                grid.fill(gap, answer.rates)
+                tries = 0
+            except RateError as error:
+                tries += 1
+                _log.warning("%s/%s: history: %s", *service.key, error)
+                # A season that cannot be had is a season without history: a normal case. But while
+                # the tick's queries fail too, it is Prometheus that cannot be had.
+                if tries >= CHUNK_TRIES and service.rate_problem is None:
+                    grid.fill(gap, np.full(gap.last - gap.first + 1, np.nan))
+                    tries = 0
+                await asyncio.sleep(CHUNK_PAUSE)
+
+    async def _read_target(self, service: Service, spec: Spec, now: float) -> tuple[Scale, Census]:
+        """Read the scale and its pods, and note what others did to it.
+
+        Raises
+        ------
+        TargetError
+            It cannot be read.
+        """
+        namespace = service.key.namespace
+        try:
+            scale = await self._blocking(self._targets.read, namespace, spec.scale_target_ref)
+            found = await self._blocking(pods.list_pods, self._api, namespace, scale.selector)
+        except ApiError as error:
+            raise TargetError("PodsUnreadable", f"pods cannot be listed: {error}") from error
+        service.see_target(scale, now)
+        contest = service.memory.contest
+        if spec.mode is Mode.AUTO and contest.differs(scale.uid, scale.replicas):
+            # Killed between setting the replicas and noting it, we would suspect another.
+            who = await self._blocking(self._targets.who_set, scale)
+            if who is not None:
+                service.contested(scale, who, now)
+        service.accept(scale, scale.replicas)
+        if service.stopwatch is not None:
+            service.measure(service.stopwatch.measure(found))
+        return scale, pods.count(
+            found, scale.replicas, now, service.lead_time, service.replicas_since
+        )
+
+    async def _read_policy(self, service: Service, spec: Spec, now: float) -> None:
+        """Read the artefact; a broken one leaves the last good one in place."""
+        try:
+            service.policy = await self._blocking(
+                self._artifacts.read, service.key.namespace, spec.policy, now
+            )
+            service.policy_problem = None
+        except ArtifactError as error:
+            kept = "the last good one decides" if service.policy else "replicas only grow"
+            service.policy_problem = Problem("PolicyInvalid", f"{error}; until then {kept}")
+
+    async def _apply(
+        self, service: Service, sight: Sight, scale: Scale, verdict: Verdict, facts: Facts
+    ) -> Facts:
+        """Set the replicas where that is asked for, and remember the decision."""
+        decision = verdict.decision
+        inactive = self._inactive(service, sight.spec, scale)
+        carried_out = False
+        if sight.spec.mode is Mode.AUTO and inactive is None and decision.desired != scale.replicas:
+            try:
+                await self._blocking(self._targets.write, scale, decision.desired)
+                carried_out = True
+            except TargetChangedError:
+                _log.info("%s/%s: replicas changed meanwhile: next time", *service.key)
+            except TargetError as error:
+                inactive = Problem(error.reason, str(error))
+        if carried_out:
+            service.accept(scale, decision.desired)
+            service.last_scale = sight.time
+            direction = "up" if decision.desired > scale.replicas else "down"
+            self._metrics.scalings.labels(*service.key, direction).inc()
+            message = f"{scale.replicas} -> {decision.desired} replicas: {decision.reason}"
+            self._event(service, events.NORMAL, "Scaled", message)
+        behavior = remember(
+            decision, situation([sight], [verdict.outside]), 0, carried_out=carried_out
+        )
+        service.memory = replace(service.memory, behavior=behavior)
+        return replace(
+            facts,
+            inactive=inactive,
+            problem=facts.problem or inactive,
+            last_scale=service.last_scale,
+        )
+
+    def _inactive(self, service: Service, spec: Spec, scale: Scale) -> Problem | None:
+        """Say why a policy in mode Auto must not set the replicas."""
+        if scale.replicas == 0:
+            return Problem(
+                "ScaledToZero",
+                "someone scaled the workload to 0 replicas, which turns scaling off until they "
+                "set at least 1, as it does with a HorizontalPodAutoscaler",
+            )
+        rivals = (
+            other
+            for other in self._services.values()
+            if other.key.namespace == service.key.namespace
+            and other.spec is not None
+            and other.spec.mode is Mode.AUTO
+            and other.spec.scale_target_ref == spec.scale_target_ref
+        )
+        first = min(rivals, key=lambda other: (other.created, other.key), default=service)
+        if first is service:
+            return None
+        return Problem(
+            "TargetClaimed", f"ScalingPolicy {first.key.name} scales this workload already"
+        )
+
+    async def _tell(self, service: Service, facts: Facts) -> None:
+        """Publish what is known: metrics always, events on news, the status when it says more."""
+        now = self._clock()
+        if self._services.get(service.key) is not service:
+            return
+        before = service.status
+        status = statuses.build(facts, service.memory, before, now)
+        self._metrics.tell(*service.key, facts, status["conditions"])
+        for condition in statuses.news(status, before):
+            self._announce(service, condition, before)
+        service.status = status
+        if not statuses.must_write(status, service.written, now - service.written_at):
+            return
+        path = f"/apis/headstart.dev/v1alpha1/namespaces/{service.key.namespace}/scalingpolicies/"
+        body = {"status": status}
+        try:
+            await self._blocking(
+                self._api.patch, f"{path}{service.key.name}/status", body, MERGE_PATCH
+            )
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                self.forget(service.key, service.uid)
+                return
+            _log.warning("%s/%s: status: %s", *service.key, error)
+        else:
+            service.written, service.written_at = status, now
+
+    def _announce(self, service: Service, condition: Document, before: Document) -> None:
+        """Tell news of a condition as an event."""
+        if condition["reason"] == "HistoryLoading":
+            return
+        if statuses.bad(condition):
+            kind = events.WARNING
+        elif condition["type"] == "Ready" and before.get("conditions"):
+            kind = events.NORMAL
+        else:
+            return
+        if service.throttle.passes(f"{condition['type']}{condition['reason']}", self._clock()):
+            self._event(service, kind, condition["reason"], condition["message"])
+
+    def _event(self, service: Service, kind: str, reason: str, message: str) -> None:
+        _log.info("%s/%s: %s: %s", *service.key, reason, message)
+        subject = events.Subject(*service.key, service.uid)
+        event = events.build(subject, kind, reason, message, self._clock(), self._settings.pod)
+
+        async def send() -> None:
+            try:
+                await self._blocking(events.send, self._api, event)
+            except ApiError as error:
+                _log.warning("%s/%s: event: %s", *service.key, error)
+
+        self._spawn(send())
+
+    def _source(self, address: str) -> Source:
+        if address not in self._sources:
+            self._sources[address] = Source(
+                address, lambda outcome, s: self._metrics.query.labels(outcome).observe(s)
+            )
+        return self._sources[address]
+
+    @staticmethod
+    def _keep(tasks: Tasks, key: Key, work: Coroutine[Any, Any, None]) -> None:
+        """Start the only task of its kind for a policy; it is listed while it runs."""
+        task = tasks[key] = asyncio.create_task(work)
+
+        def done(_: asyncio.Task[None]) -> None:
+            if tasks.get(key) is task:
+                del tasks[key]
+
+        task.add_done_callback(done)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._others.add(task)
+        task.add_done_callback(self._others.discard)
+
+    async def _blocking(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._kube, call, *arguments)

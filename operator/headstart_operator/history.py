@@ -1,0 +1,174 @@
+"""The rates of one service: a fine recent tier and a coarse one for the seasons.
+
+Both are grids of instants ``k * step`` since the epoch. A grid remembers through which instant it
+has asked, and asks from there: after a start, after an outage of Prometheus or of the operator the
+same code fills the same gap, and what was never recorded is not asked for again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from headstart_policy.guardrails import FRESH_INTERVALS
+from headstart_policy.observation import (
+    RECENT_EDGES,
+    SEASONAL_EDGES,
+    SEASONS,
+    look_around,
+    look_back,
+)
+from headstart_policy.series import CumulativeRates
+
+if TYPE_CHECKING:
+    from headstart_policy.profile import Profile
+    from headstart_policy.types import Floats
+
+# A season's windows are quarters of a lead time wide at least: five samples a lead time tell them
+# apart, and a week at a lead time of five minutes is 10,080 samples.
+SAMPLES_PER_LEAD_TIME = 5
+
+
+class Gap(NamedTuple):
+    """Instants ``first * step`` to ``last * step`` that were not asked for yet."""
+
+    step: float
+    first: int
+    last: int
+
+
+class Grid:
+    """The newest ``length`` rates at multiples of ``step`` seconds; NaN is unknown."""
+
+    def __init__(self, step: float, length: int) -> None:
+        self.step = step
+        self.rates: Floats = np.full(length, np.nan)
+        # Index (time / step) of the last rate in ``rates``, and through which index was asked.
+        self.last = 0
+        self.asked = 0
+
+    @property
+    def first(self) -> int:
+        """Index of the oldest rate kept."""
+        return self.last - len(self.rates) + 1
+
+    def gap(self, now: float, most: int) -> Gap | None:
+        """Name the oldest instants up to ``now`` that are to be asked for, at most ``most``."""
+        newest = math.floor(now / self.step)
+        first = max(self.asked + 1, newest - len(self.rates) + 1)
+        if first > newest:
+            return None
+        return Gap(self.step, first, min(newest, first + most - 1))
+
+    def fill(self, gap: Gap, rates: Floats) -> None:
+        """Take in what was asked for."""
+        self._advance(gap.last)
+        self.asked = max(self.asked, gap.last)
+        # An answer may come when the grid has moved on: its oldest rates are of no use any more.
+        useful = rates[max(0, self.first - gap.first) :]
+        offset = max(0, gap.first - self.first)
+        self.rates[offset : offset + len(useful)] = useful
+
+    def lag(self, now: float) -> int:
+        """Count the instants up to ``now`` that were not asked for."""
+        return math.floor(now / self.step) - self.asked
+
+    def _advance(self, last: int) -> None:
+        ahead = last - self.last
+        if ahead <= 0:
+            return
+        kept = self.rates[min(ahead, len(self.rates)) :]
+        self.rates = np.concatenate([kept, np.full(len(self.rates) - len(kept), np.nan)])
+        self.last = last
+
+
+@dataclass
+class History:
+    """What is known of one service's rate, planned with the profile's lead time."""
+
+    profile: Profile
+    recent: Grid = field(init=False)
+    seasonal: Grid | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Lay out the grids."""
+        interval, lead_time = self.profile.interval, self.profile.lead_time
+        reach = max(RECENT_EDGES) * lead_time
+        self.recent = Grid(interval, math.ceil(reach / interval) + 2)
+        if self.profile.seasons:
+            # A multiple of the interval, so that the seasonal instants are recent ones as well.
+            step = interval * max(1, math.floor(lead_time / SAMPLES_PER_LEAD_TIME / interval))
+            reach = max(self.profile.seasons) - min(SEASONAL_EDGES) * lead_time
+            self.seasonal = Grid(step, math.ceil(reach / step) + 2)
+
+    def extend(self, gap: Gap, rates: Floats) -> None:
+        """Take in recent rates, and those of them that the seasonal grid wants next."""
+        self.recent.fill(gap, rates)
+        if self.seasonal is None:
+            return
+        stride = round(self.seasonal.step / self.recent.step)
+        wanted = self.seasonal.gap(gap.last * gap.step, len(self.recent.rates))
+        while wanted is not None and wanted.first * stride >= self.recent.first:
+            index = wanted.first * stride - self.recent.first
+            one = Gap(wanted.step, wanted.first, wanted.first)
+            self.seasonal.fill(one, self.recent.rates[index : index + 1])
+            wanted = self.seasonal.gap(gap.last * gap.step, len(self.recent.rates))
+
+    def loaded(self, now: float) -> bool:
+        """Whether all of the past that Prometheus has was read.
+
+        An interval or two that are late do not count: :data:`FRESH_INTERVALS`.
+        """
+        caught_up = self.recent.lag(now) <= FRESH_INTERVALS
+        return caught_up and (self.seasonal is None or self.seasonal.lag(now) <= FRESH_INTERVALS)
+
+    def newest(self, now: float) -> tuple[float, float]:
+        """Return the newest known rate, requests/s, and its age, s; NaN and infinity: none."""
+        known = np.flatnonzero(np.isfinite(self.recent.rates))
+        if not known.size:
+            return math.nan, math.inf
+        time = (self.recent.first + int(known[-1])) * self.recent.step
+        return float(self.recent.rates[known[-1]]), now - time
+
+    def windows(self, now: float) -> tuple[Floats, Floats, Floats]:
+        """Read the windows of an observation at ``now``, a multiple of the interval.
+
+        Returns
+        -------
+        ``recent`` (1, 6), ``roughness`` (1, 2) and ``seasonal`` (1, S, 8), as in
+        :class:`headstart_policy.observation.Observation`.
+        """
+        grid, lead_time = self.recent, self.profile.lead_time
+        recent, roughness = look_back(
+            CumulativeRates.of(grid.rates[None]),
+            _position(grid, now),
+            np.array([lead_time / grid.step]),
+        )
+        seasonal = np.full((1, SEASONS, len(SEASONAL_EDGES) - 1), np.nan)
+        for k, season in enumerate(sorted(self.profile.seasons)):
+            seasonal[:, k : k + 1] = self._season(now, season)
+        return recent, roughness, seasonal
+
+    def _season(self, now: float, season: float) -> Floats:
+        """Read one season's windows; only the rates around them are summed."""
+        grid = self.seasonal
+        if grid is None:
+            return np.full((1, 1, len(SEASONAL_EDGES) - 1), np.nan)
+        lead_time = self.profile.lead_time / grid.step
+        moment = float(_position(grid, now)[0]) - season / grid.step
+        start = max(0, math.floor(moment + min(SEASONAL_EDGES) * lead_time) - 1)
+        end = max(start, math.ceil(moment + max(SEASONAL_EDGES) * lead_time) + 1)
+        return look_around(
+            CumulativeRates.of(grid.rates[None, start:end].astype(np.float64)),
+            _position(grid, now) - start,
+            np.array([lead_time]),
+            np.array([[season / grid.step]]),
+        )
+
+
+def _position(grid: Grid, now: float) -> Floats:
+    """Samples from the left edge of the grid to ``now``: a sample covers the step before it."""
+    return np.array([now / grid.step - (grid.first - 1)])

@@ -1,0 +1,123 @@
+"""The Kubernetes API as JSON in, JSON out, on the kubernetes client's connection.
+
+The typed client knows Deployments and StatefulSets; this operator scales anything that has a scale
+subresource, so it speaks of paths and documents. Every call blocks: call it from a thread.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes import client, config
+
+# Who we are in managedFields and in events.
+FIELD_MANAGER = "headstart"
+TIMEOUT = 10.0
+CONNECTIONS = 32
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+Document = dict[str, Any]
+
+
+class ApiError(Exception):
+    """The API server refused, or could not be reached.
+
+    Attributes
+    ----------
+    status
+        The HTTP status; 0 where there was no answer.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether there was no answer, or none that speaks of the request."""
+        return self.status == 0 or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class Api:
+    """A connection to the API server, safe to share between threads."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        configuration.connection_pool_maxsize = CONNECTIONS
+        self._configuration = configuration
+        self._pool = client.ApiClient(configuration).rest_client.pool_manager
+
+    @classmethod
+    def connect(cls) -> Api:
+        """Use the pod's ServiceAccount, or else the kubeconfig that ``KUBECONFIG`` names.
+
+        Raises
+        ------
+        kubernetes.config.ConfigException
+            There is neither.
+        """
+        configuration = client.Configuration()
+        try:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except config.ConfigException:
+            config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        return cls(configuration)
+
+    def get(self, path: str, *, accept: str = "application/json", **query: str) -> Document:
+        """Get one document.
+
+        Raises
+        ------
+        ApiError
+            Not found, forbidden, unreachable, ...
+        """
+        return self._request("GET", path, query, headers={"Accept": accept})
+
+    def post(self, path: str, body: Document) -> Document:
+        """Create an object; errors as for :meth:`get`."""
+        return self._request("POST", path, {"fieldManager": FIELD_MANAGER}, body=body)
+
+    def patch(self, path: str, body: Document | list[Document], content_type: str) -> Document:
+        """Patch an object; errors as for :meth:`get`, status 409 or 422 when it has changed."""
+        query = {"fieldManager": FIELD_MANAGER}
+        return self._request("PATCH", path, query, body=body, content_type=content_type)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        *,
+        body: Document | list[Document] | None = None,
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
+    ) -> Document:
+        url = f"{self._configuration.host}{path}?{urlencode(query)}"
+        # Read each time: a ServiceAccount's token is rotated every hour.
+        settings: Any = self._configuration.auth_settings()
+        auth = {setting["key"]: setting["value"] for setting in settings.values()}
+        try:
+            response = self._pool.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body),
+                headers={"Content-Type": content_type, **auth, **(headers or {})},
+                timeout=TIMEOUT,
+                retries=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise ApiError(0, f"the API server cannot be reached: {error}") from error
+        try:
+            document = json.loads(response.data)
+        except ValueError:
+            document = {"message": response.data[:200].decode(errors="replace")}
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            message = document.get("message") or f"HTTP status {response.status}"
+            raise ApiError(response.status, message)
+        return dict(document)

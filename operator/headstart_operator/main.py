@@ -1,0 +1,124 @@
+"""Runs the parts together: kopf's watch in a thread, the controller and the server beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import kopf
+
+from headstart_operator import handlers, server
+from headstart_operator.controller import Controller
+from headstart_operator.metrics import Metrics
+from headstart_operator.settings import STOP_WITHIN, kopf_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headstart_operator.kube import Api
+    from headstart_operator.service import Key
+    from headstart_operator.settings import Settings
+
+# A loop that has not looked for work for so many seconds is stuck.
+STUCK_AFTER = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+class Watch:
+    """kopf in a thread and a loop of its own.
+
+    In a loop that it shares it takes the signals, and on its way out waits five seconds for every
+    task that it did not start.
+    """
+
+    def __init__(
+        self, settings: Settings, controller: Controller, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._settings = settings
+        self._controller = controller
+        self._loop = loop
+        self._stop = threading.Event()
+        self.ready = threading.Event()
+        self.ended = asyncio.Event()
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end; it may take a moment."""
+        self._stop.set()
+
+    def upsert(self, key: Key, policy: Mapping[str, Any]) -> None:
+        """Hand a policy over to the controller's thread."""
+        self._loop.call_soon_threadsafe(self._controller.upsert, key, policy)
+
+    def forget(self, key: Key, uid: str) -> None:
+        """Hand a policy's end over to the controller's thread."""
+        self._loop.call_soon_threadsafe(self._controller.forget, key, uid)
+
+    def _run(self) -> None:
+        registry = kopf.OperatorRegistry()
+        handlers.register(registry, self)
+        try:
+            kopf.run(
+                registry=registry,
+                settings=kopf_settings(),
+                standalone=True,
+                clusterwide=not self._settings.namespaces,
+                namespaces=self._settings.namespaces,
+                ready_flag=self.ready,
+                stop_flag=self._stop,
+            )
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the process must end.
+            self.error = error
+        self._loop.call_soon_threadsafe(self.ended.set)
+
+
+async def run(api: Api, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    Exception
+        The watch, the loop or the server failed.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    metrics = Metrics()
+    controller = Controller(api, settings, metrics)
+    watch = Watch(settings, controller, loop)
+    runner = await server.serve(
+        settings.host,
+        settings.port,
+        metrics,
+        healthy=lambda: time.time() - controller.beat < STUCK_AFTER,
+        ready=watch.ready.is_set,
+    )
+    watch.start()
+    work = {
+        "stop": asyncio.create_task(stop.wait()),
+        "watch": asyncio.create_task(watch.ended.wait()),
+        "loop": asyncio.create_task(controller.run()),
+    }
+    _log.info("serving on %s:%d", settings.host, settings.port)
+    await asyncio.wait(work.values(), return_when=asyncio.FIRST_COMPLETED)
+    _log.info("stopping")
+    watch.stop()
+    for task in (work["stop"], work["watch"]):
+        task.cancel()
+    failed = work["loop"].exception() if work["loop"].done() else watch.error
+    work["loop"].cancel()
+    await controller.close(STOP_WITHIN)
+    await runner.cleanup()
+    if failed is not None:
+        raise failed

@@ -1,0 +1,50 @@
+"""What a restarted operator needs to know of a policy and Prometheus cannot tell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from headstart_operator.contest import Contest
+from headstart_operator.lead_times import LeadTimes
+from headstart_policy.behavior import Memory as BehaviorMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Memory:
+    """``status.memory``: bounded, versioned, and no interface."""
+
+    lead_times: LeadTimes = field(default_factory=LeadTimes)
+    contest: Contest = field(default_factory=Contest)
+    behavior: BehaviorMemory = field(default_factory=BehaviorMemory)
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn into plain values; the inverse is :meth:`from_json`."""
+        return {
+            "version": VERSION,
+            "leadTimes": self.lead_times.to_json(),
+            "contest": self.contest.to_json(),
+            "behavior": self.behavior.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any] | None) -> Memory:
+        """Read what :meth:`to_json` wrote; start afresh from anything else.
+
+        Raises nothing: a status that was edited by hand must not stop the operator.
+        """
+        if not document or document.get("version") != VERSION:
+            return cls()
+        try:
+            return cls(
+                LeadTimes.from_json(document["leadTimes"]),
+                Contest.from_json(document["contest"]),
+                BehaviorMemory.from_json(document["behavior"]),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return cls()

@@ -1,0 +1,301 @@
+"""One policy and the service that it scales: what the operator knows of it between two ticks.
+
+No I/O and no clock: the controller brings what was seen, and when.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from headstart_operator.contest import Contest
+from headstart_operator.events import Throttle
+from headstart_operator.history import History
+from headstart_operator.memory import Memory
+from headstart_operator.pods import Census, Stopwatch
+from headstart_operator.resource import Mode, Spec, SpecError
+from headstart_operator.sources.prometheus import Reason
+from headstart_operator.status import Facts, Problem, parse_time
+from headstart_policy.guardrails import FRESH_INTERVALS, Situation
+from headstart_policy.observation import Observation
+from headstart_policy.profile import Profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from headstart_operator.batch import Verdict
+    from headstart_operator.targets import Scale
+    from headstart_policy.artifact import Policy
+    from headstart_policy.profile import Profile
+
+
+_LOADING = Problem(
+    "HistoryLoading", "The history is still being loaded: until then replicas only grow."
+)
+
+
+class Key(NamedTuple):
+    """A policy's namespace and name."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Sight:
+    """All that one decision rests on.
+
+    Attributes
+    ----------
+    time
+        The instant of the grid that is decided for, s since the epoch.
+    profile, spec, memory
+        Of the service.
+    observation
+        Of one service.
+    rate, rate_age
+        Newest known rate, requests/s, and its age, s.
+    history_loaded
+        Whether all of the past was read.
+    raise_only
+        Why the replicas may not be lowered.
+    policy
+        ``None``: none can be read, the reactive formula decides.
+    """
+
+    time: float
+    spec: Spec
+    profile: Profile
+    memory: Memory
+    observation: Observation
+    rate: float
+    rate_age: float
+    history_loaded: bool
+    raise_only: str | None
+    policy: Policy | None
+
+
+@dataclass
+class Service:
+    """State of one policy; all of it is used by the event loop's thread alone."""
+
+    key: Key
+    uid: str
+    created: str = ""
+    generation: int = 0
+    document: Mapping[str, Any] = field(default_factory=dict)
+    spec: Spec | None = None
+    spec_problem: Problem | None = None
+    memory: Memory = field(default_factory=Memory)
+    status: dict[str, Any] = field(default_factory=dict)
+    written: dict[str, Any] = field(default_factory=dict)
+    written_at: float = -math.inf
+    last_scale: float | None = None
+    throttle: Throttle = field(default_factory=Throttle)
+
+    history: History | None = None
+    rate_problem: Problem | None = None
+    policy: Policy | None = None
+    policy_problem: Problem | None = None
+    stopwatch: Stopwatch | None = None
+    replicas: int | None = None
+    replicas_since: float | None = None
+    decided_for: float = -math.inf
+
+    @classmethod
+    def begin(cls, key: Key, policy: Mapping[str, Any]) -> Service:
+        """Begin with a policy, at our start or its own, from what its status remembers."""
+        metadata, status = policy["metadata"], policy.get("status") or {}
+        return cls(
+            key,
+            uid=metadata["uid"],
+            created=str(metadata.get("creationTimestamp", "")),
+            memory=Memory.from_json(status.get("memory")),
+            status=dict(status),
+            written=dict(status),
+            last_scale=parse_time(status.get("lastScaleTime")),
+        )
+
+    def update(self, policy: Mapping[str, Any]) -> bool:
+        """Take in the object as the API server has it; whether its spec is new to us."""
+        generation = int(policy["metadata"].get("generation", 0))
+        if generation == self.generation:
+            return False
+        self.generation = generation
+        self.document = policy.get("spec") or {}
+        before = self.spec
+        try:
+            self.spec, self.spec_problem = Spec.parse(self.document), None
+        except SpecError as error:
+            self.spec, self.spec_problem = None, Problem("SpecInvalid", str(error))
+        if before is not None and self.spec is not None:
+            self._compare(before, self.spec)
+        return True
+
+    @property
+    def lead_time(self) -> float:
+        """Lead time that is planned with, s; 0 without a spec."""
+        return self.memory.lead_times.plan(self.spec.lead_time.default) if self.spec else 0.0
+
+    def plan(self, spec: Spec) -> History:
+        """Return the history for the lead time that is planned with now."""
+        profile = spec.profile(self.lead_time)
+        if self.history is None or not _same_grids(self.history.profile, profile):
+            self.history = History(profile)
+        self.history.profile = profile
+        return self.history
+
+    def due(self, now: float, settle: float) -> float | None:
+        """Return the instant to decide for, ``None`` if it was decided for."""
+        if self.spec is None:
+            return None
+        time = math.floor((now - settle) / self.spec.interval) * self.spec.interval
+        return time if time > self.decided_for else None
+
+    def see_target(self, scale: Scale, now: float) -> None:
+        """Note the replicas, and since when they are asked for."""
+        if self.memory.contest.uid != scale.uid or self.stopwatch is None:
+            self.stopwatch = Stopwatch(since=now)
+        if self.replicas != scale.replicas:
+            self.replicas_since = now if self.replicas is not None else None
+            self.replicas = scale.replicas
+
+    def accept(self, scale: Scale, replicas: int) -> None:
+        """Take ``replicas`` for ours; in mode Observe none are."""
+        observing = self.spec is None or self.spec.mode is Mode.OBSERVE
+        contest = Contest() if observing else self.memory.contest.accept(scale.uid, replicas)
+        if observing:
+            contest = replace(contest, uid=scale.uid)
+        self.memory = replace(self.memory, contest=contest)
+
+    def contested(self, scale: Scale, who: str, now: float) -> None:
+        """Note that someone else has set the replicas."""
+        contest = self.memory.contest.contested_by(who, now, scale.replicas)
+        self.memory = replace(self.memory, contest=contest)
+
+    def contest_message(self, now: float) -> str | None:
+        """Say who sets the replicas too; ``None`` where nobody does or it rests."""
+        contest = self.memory.contest
+        return contest.message if now < contest.until(self.lead_time) else None
+
+    def measure(self, starts: Sequence[float]) -> None:
+        """Take in lead times that were measured, s."""
+        if self.spec is not None and starts:
+            lead_times = self.memory.lead_times.add(starts, self.spec.lead_time.default)
+            self.memory = replace(self.memory, lead_times=lead_times)
+
+    def sight(self, spec: Spec, scale: Scale, census: Census, time: float, now: float) -> Sight:
+        """Put together what the decision for the instant ``time`` rests on."""
+        history = self.plan(spec)
+        profile = history.profile
+        recent, roughness, seasonal = history.windows(time)
+        rate, age = history.newest(time)
+        observation = Observation(
+            profiles=Profiles.stack([profile]),
+            recent=recent,
+            roughness=roughness,
+            seasonal=seasonal,
+            ready=np.array([census.ready], dtype=np.int64),
+            warming=census.warming[None],
+            current=np.array([scale.replicas], dtype=np.int64),
+        )
+        return Sight(
+            time=time,
+            spec=spec,
+            profile=profile,
+            memory=self.memory,
+            observation=observation,
+            rate=rate,
+            rate_age=age,
+            history_loaded=history.loaded(time),
+            raise_only=self._raise_only(now),
+            policy=self.policy,
+        )
+
+    def facts(self, problem: Problem | None) -> Facts:
+        """Tell what is known where no decision could be taken."""
+        rate_problem, rate = self.rate_problem, None
+        if self.history is not None:
+            rate, age = self.history.newest(self.decided_for)
+            rate_problem = self._rate_lost(age, self.history.profile.interval)
+        return Facts(
+            generation=self.generation,
+            mode=self.spec.mode if self.spec else None,
+            problem=problem,
+            rate_problem=rate_problem,
+            rate=rate if rate is not None and math.isfinite(rate) else None,
+            lead_time=self.lead_time or None,
+            digest=self.policy.digest if self.policy else None,
+            last_scale=self.last_scale,
+        )
+
+    def judged(self, sight: Sight, verdict: Verdict, census: Census, now: float) -> Facts:
+        """Tell what is known after a decision; its problem is the worst one."""
+        rate_problem = self._rate_lost(sight.rate_age, sight.profile.interval)
+        problems = (
+            self.policy_problem,
+            Problem("RateUnavailable", rate_problem.message) if rate_problem else None,
+            None if sight.history_loaded else _LOADING,
+            Problem("ReplicasNotStarting", f"{census.message}: see the pods' events")
+            if census.stuck
+            else None,
+        )
+        return replace(
+            self.facts(next((problem for problem in problems if problem), None)),
+            rate_problem=rate_problem,
+            contested=self.contest_message(now),
+            outside=verdict.outside,
+            current=int(sight.observation.current[0]),
+            census=census,
+            decision=verdict.decision,
+            lead_time=sight.profile.lead_time,
+        )
+
+    def _rate_lost(self, age: float, interval: float) -> Problem | None:
+        """Say why there is no rate; one late scrape is no loss, as for the guardrails."""
+        if age <= FRESH_INTERVALS * interval:
+            return None
+        return self.rate_problem or Problem(Reason.NO_SERIES, f"the newest rate is {age:.0f} s old")
+
+    def _raise_only(self, now: float) -> str | None:
+        if self.policy is None:
+            return "no trained policy can be read"
+        return self.contest_message(now)
+
+    def _compare(self, before: Spec, after: Spec) -> None:
+        """Forget what belonged to another query, artefact or workload."""
+        if before.rate != after.rate:
+            self.history, self.rate_problem = None, None
+        if before.policy != after.policy:
+            self.policy, self.policy_problem = None, None
+        if before.scale_target_ref != after.scale_target_ref:
+            self.memory = Memory()
+            self.stopwatch, self.replicas, self.replicas_since = None, None, None
+
+
+def _same_grids(one: Profile, other: Profile) -> bool:
+    return (one.interval, one.lead_time, one.seasons) == (
+        other.interval,
+        other.lead_time,
+        other.seasons,
+    )
+
+
+def situation(sights: Sequence[Sight], outside: Sequence[str | None]) -> Situation:
+    """Put the sights of N services side by side, as the guardrails want them."""
+    return Situation(
+        now=np.array([sight.time for sight in sights]),
+        interval=np.array([sight.profile.interval for sight in sights]),
+        current=np.concatenate([sight.observation.current for sight in sights]),
+        rate=np.array([sight.rate for sight in sights]),
+        rate_age=np.array([sight.rate_age for sight in sights]),
+        capacity=np.array([sight.profile.capacity for sight in sights]),
+        history_loaded=np.array([sight.history_loaded for sight in sights], dtype=bool),
+        outside=outside,
+        limits=[sight.spec.limits() for sight in sights],
+        memories=[sight.memory.behavior for sight in sights],
+        raise_only=[sight.raise_only for sight in sights],
+    )

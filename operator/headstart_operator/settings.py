@@ -1,0 +1,52 @@
+"""What the operator is told at its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import kopf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Seconds that a stop may take before what still hangs is left behind.
+STOP_WITHIN = 2.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one operator process.
+
+    Attributes
+    ----------
+    prometheus_address
+        For policies that name none; ``None``: they must.
+    namespaces
+        Those watched; none means all.
+    host, port
+        Where /metrics, /healthz and /readyz are served.
+    record
+        File to which every decision is appended as a JSON line.
+    pod
+        Name of the pod that this is, for events.
+    """
+
+    prometheus_address: str | None = None
+    namespaces: tuple[str, ...] = ()
+    host: str = "0.0.0.0"  # noqa: S104 - kubelet and Prometheus come from other addresses.
+    port: int = 8080
+    record: Path | None = None
+    pod: str = "headstart"
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Settings under which kopf only watches: no scanning, no events, no writes of its own."""
+    settings = kopf.OperatorSettings()
+    # A Role in a namespace does not allow to look at CRDs and namespaces, and we need neither.
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.queueing.exit_timeout = STOP_WITHIN
+    settings.networking.connect_timeout = 10
+    return settings

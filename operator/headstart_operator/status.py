@@ -1,0 +1,262 @@
+"""What happened to one policy -> its status, as a document."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from headstart_operator.resource import Mode
+
+if TYPE_CHECKING:
+    from headstart_operator.memory import Memory
+    from headstart_operator.pods import Census
+    from headstart_policy.decision import Decision
+
+Document = dict[str, Any]
+# Whether a condition holds (None: unknown), its reason and its message.
+_Verdict = tuple[bool | None, str, str]
+
+# A status whose numbers alone moved is written this often, s: 1,000 policies that wrote at each
+# decision would be 67 writes a second for figures that the metrics have anyway.
+REFRESH_EVERY = 30.0
+
+# Guardrail -> reason of the condition ScalingLimited; any other is its name with a capital.
+_LIMITS = {"onMetricLoss": "RateLost", "history": "HistoryLoading"}
+
+
+class Problem(NamedTuple):
+    """Something that keeps a policy from deciding as it should."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a policy after a tick.
+
+    Attributes
+    ----------
+    generation
+        Of the spec in force.
+    mode
+        ``None``: the spec cannot be read.
+    problem
+        The worst one; ``None``: the policy decides as it should.
+    rate_problem
+        Why there is no rate; ``None``: there is.
+    inactive
+        Why the operator does not scale the workload although the mode is Auto.
+    contested
+        Who changes the replicas too, in a sentence.
+    outside
+        Which bound of the policy's envelope was left.
+    rate, current, census, decision, lead_time, digest, last_scale
+        As in the status; ``None``: unknown.
+    """
+
+    generation: int
+    mode: Mode | None
+    problem: Problem | None
+    rate_problem: Problem | None = None
+    inactive: Problem | None = None
+    contested: str | None = None
+    outside: str | None = None
+    rate: float | None = None
+    current: int | None = None
+    census: Census | None = None
+    decision: Decision | None = None
+    lead_time: float | None = None
+    digest: str | None = None
+    last_scale: float | None = None
+
+
+def build(facts: Facts, memory: Memory, previous: Document, now: float) -> Document:
+    """Write down the status; every key is there, so that a merge patch also removes.
+
+    Parameters
+    ----------
+    facts, memory
+        To be told.
+    previous
+        The status so far: times of conditions that did not change are kept.
+    now
+        Seconds since the epoch.
+    """
+    census, decision = facts.census, facts.decision
+    return {
+        "observedGeneration": facts.generation,
+        "conditions": _conditions(facts, previous.get("conditions") or [], now),
+        "requestRate": None if facts.rate is None else format_rate(facts.rate),
+        "readyReplicas": census.ready if census else None,
+        "warmingReplicas": int(census.warming.sum()) if census else None,
+        "currentReplicas": facts.current,
+        "desiredReplicas": decision.desired if decision else None,
+        "leadTimeSeconds": None if facts.lead_time is None else round(facts.lead_time),
+        "policyDigest": facts.digest,
+        "lastScaleTime": None if facts.last_scale is None else format_time(facts.last_scale),
+        "memory": memory.to_json(),
+        "lastDecision": _decision(decision) if decision else previous.get("lastDecision"),
+    }
+
+
+def must_write(status: Document, written: Document, since: float) -> bool:
+    """Whether the status says something new, or has been silent for long.
+
+    Parameters
+    ----------
+    status, written
+        Now, and as last written.
+    since
+        Seconds since it was written.
+    """
+    if since >= REFRESH_EVERY:
+        return status != written
+    return _gist(status) != _gist(written)
+
+
+def bad(condition: Document) -> bool:
+    """Whether a condition deserves a warning."""
+    if condition["type"] == "TargetContested":
+        return bool(condition["status"] == "True")
+    wanted = condition["type"] in {"Ready", "RateAvailable", "InEnvelope"}
+    return wanted and condition["status"] == "False"
+
+
+def news(status: Document, previous: Document) -> list[Document]:
+    """Return the conditions whose status or reason has changed."""
+    before = {c["type"]: (c["status"], c["reason"]) for c in previous.get("conditions") or []}
+    return [c for c in status["conditions"] if before.get(c["type"]) != (c["status"], c["reason"])]
+
+
+def format_time(seconds: float) -> str:
+    """Write an instant as Kubernetes does: UTC, whole seconds."""
+    return datetime.fromtimestamp(math.floor(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str | None) -> float | None:
+    """Read what :func:`format_time` wrote."""
+    return datetime.fromisoformat(text).timestamp() if text else None
+
+
+def format_rate(rate: float) -> str:
+    """Write a rate as a quantity, to the thousandth."""
+    return f"{round(rate, 3):.3f}".rstrip("0").rstrip(".")
+
+
+def _conditions(facts: Facts, previous: list[Document], now: float) -> list[Document]:
+    before = {c["type"]: c for c in previous}
+
+    def condition(kind: str, verdict: _Verdict) -> Document:
+        holds, reason, message = verdict
+        status = "Unknown" if holds is None else str(holds)
+        old = before.get(kind, {})
+        kept = old.get("lastTransitionTime") if old.get("status") == status else None
+        return {
+            "type": kind,
+            "status": status,
+            "observedGeneration": facts.generation,
+            "lastTransitionTime": kept or format_time(now),
+            "reason": reason,
+            "message": message,
+        }
+
+    return [
+        condition("Ready", _ready(facts)),
+        condition("RateAvailable", _rate_available(facts)),
+        condition("ScalingActive", _scaling_active(facts)),
+        condition("ScalingLimited", _scaling_limited(facts.decision)),
+        condition("InEnvelope", _in_envelope(facts)),
+        condition("TargetContested", _target_contested(facts)),
+    ]
+
+
+def _ready(facts: Facts) -> _Verdict:
+    if facts.problem is not None:
+        return False, *facts.problem
+    return True, "Deciding", "The policy decides as it should."
+
+
+def _rate_available(facts: Facts) -> _Verdict:
+    if facts.mode is None:
+        return None, "SpecInvalid", "The spec cannot be read."
+    if facts.rate_problem is not None:
+        return False, *facts.rate_problem
+    return True, "RateRead", "The rate can be read."
+
+
+def _scaling_active(facts: Facts) -> _Verdict:
+    if facts.mode is Mode.OBSERVE:
+        return False, "Observing", "mode is Observe: decisions are shown, nothing is touched."
+    if facts.inactive is not None:
+        return False, *facts.inactive
+    if facts.decision is None:
+        return False, *(facts.problem or Problem("NoDecision", "There is no decision yet."))
+    return True, "Scaling", "The operator sets the replicas of the workload."
+
+
+def _scaling_limited(decision: Decision | None) -> _Verdict:
+    if decision is None:
+        return None, "NoDecision", "There is no decision."
+    if not decision.limits:
+        return False, "NotLimited", "No guardrail changed the last decision."
+    last = decision.limits[-1]
+    name = last.guardrail
+    reason = _LIMITS.get(name, name[0].upper() + name[1:])
+    return True, reason, f"{last.before} -> {last.after}: {last.reason}"
+
+
+def _in_envelope(facts: Facts) -> _Verdict:
+    if facts.decision is None or facts.digest is None:
+        return None, "NoDecision", "No trained policy decides."
+    if facts.outside is not None:
+        return False, "OutsideEnvelope", f"{facts.outside}: the reactive formula decides"
+    return True, "InsideEnvelope", "The workload is like those that the policy was trained for."
+
+
+def _target_contested(facts: Facts) -> _Verdict:
+    if facts.contested is not None:
+        return True, "ChangedByAnother", f"{facts.contested}; until it rests, replicas only grow"
+    return False, "NotContested", "Nobody else changes the replicas."
+
+
+def _decision(decision: Decision) -> Document:
+    return {
+        "time": format_time(decision.time),
+        "candidate": decision.candidate,
+        "recommendation": decision.recommendation,
+        "limits": [
+            {"guardrail": c.guardrail, "from": c.before, "to": c.after, "reason": c.reason}
+            for c in decision.limits
+        ],
+        "desired": decision.desired,
+        "reason": decision.reason,
+    }
+
+
+def _gist(status: Document) -> str:
+    """Reduce a status to what is worth a write of its own: no rates, times or sentences."""
+    memory = dict(status.get("memory") or {})
+    behavior = dict(memory.get("behavior") or {})
+    behavior["recommendations"] = [count for _, count in behavior.get("recommendations", ())]
+    memory["behavior"] = behavior
+    numbers = (
+        "observedGeneration",
+        "readyReplicas",
+        "warmingReplicas",
+        "currentReplicas",
+        "desiredReplicas",
+        "leadTimeSeconds",
+        "policyDigest",
+        "lastScaleTime",
+    )
+    conditions = status.get("conditions") or []
+    gist = {
+        "conditions": [(c["type"], c["status"], c["reason"]) for c in conditions],
+        "memory": memory,
+        **{key: status.get(key) for key in numbers},
+    }
+    return json.dumps(gist, sort_keys=True)
