@@ -33,6 +33,10 @@ class Network:
         hidden = features.astype(np.float64)
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = np.maximum(hidden @ weight + bias, 0.0)
-        log_ratio = (hidden @ self.weights[-1] + self.biases[-1])[:, 0]
-        ratio = np.exp(np.clip(log_ratio, np.log(self.least), np.log(self.most)))
-        return np.round(ratio * RATIO_GRID) / RATIO_GRID
+        return to_ratio((hidden @ self.weights[-1] + self.biases[-1])[:, 0], self.least, self.most)
+
+
+def to_ratio(log_ratio: Floats, least: float, most: float) -> Floats:
+    """Bound a log ratio and put it on the grid: what training plays is what is served."""
+    ratio = np.exp(np.clip(log_ratio, np.log(least), np.log(most)))
+    return np.round(ratio * RATIO_GRID) / RATIO_GRID

@@ -74,8 +74,7 @@ def expected_outcome(
     ``P(C < slo L) = Phi((slo L - m)/s)``.
     """
     mean = ready * profiles.capacity
-    sigma = profiles.capacity * profiles.capacity_noise
-    spread = np.sqrt(sigma**2 * (ready * (1 - common) + ready**2 * common))
+    spread = fleet_spread(ready, profiles, common)
     certain = spread <= 0
     safe = np.where(certain, 1.0, spread)
     d = (rate - mean) / safe
@@ -86,6 +85,13 @@ def expected_outcome(
     served = np.where(certain, exact, np.clip(served, 0.0, rate))
     violation = np.where(rate > 0, np.where(certain, missed, violation), 0.0)
     return Outcome(served, violation, price(served, violation, billed, profiles))
+
+
+def fleet_spread(ready: Ints | Floats, profiles: Profiles, common: Floats) -> Floats:
+    """Standard deviation of the fleet's capacity, requests/s; arguments of expected_outcome."""
+    sigma = profiles.capacity * profiles.capacity_noise
+    spread: Floats = np.sqrt(sigma**2 * (ready * (1 - common) + ready**2 * common))
+    return spread
 
 
 def ready_path(desired: Ints, lead_steps: int, start: Ints) -> Ints:

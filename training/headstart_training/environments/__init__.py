@@ -7,6 +7,10 @@ Entry points are strings, so that registering costs nothing until an environment
 import gymnasium
 
 _GAMES = {
+    "headstart/Kubernetes-v0": (
+        "headstart_training.environments.kubernetes:KubernetesEnv",
+        "headstart_training.environments.kubernetes:KubernetesVectorEnv",
+    ),
     "headstart/SeedGame-v0": (
         "headstart_training.environments.seed_game:SeedGameEnv",
         "headstart_training.environments.seed_game:SeedGameVectorEnv",

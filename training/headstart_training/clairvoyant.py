@@ -1,0 +1,125 @@
+"""The optimum with the future known: the limit that every table is measured against.
+
+Replicas are billed from creation, so a ready replica that is added costs its lead time on top, and
+a dip shorter than the lead time never pays. What remains is a dynamic program over the number of
+ready replicas alone::
+
+    V[t](n) = dollars[t](n) + max over m of (V[t + 1](m) - lead * price * max(0, m - n))
+
+Within the first ``lead`` steps nothing can be added, since nothing was asked for before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headstart_policy.profile import Profiles
+from headstart_training.simulator import World, serve_step
+
+if TYPE_CHECKING:
+    from headstart_policy.observation import Observation
+    from headstart_policy.types import Floats, Ints
+    from headstart_training.contest import Moment
+
+_OUT_OF_REACH = -1e300
+
+
+class Clairvoyant:
+    """Follow the best path of replicas for a world.
+
+    Parameters
+    ----------
+    world
+        Whose loads, and capacity draws where it has them, are known in advance. Replicas are billed
+        from creation in the plan, whatever the world does.
+    most
+        Replicas considered, at most.
+
+    Raises
+    ------
+    ValueError
+        ``most`` is below the initial replicas.
+    """
+
+    def __init__(self, world: World, most: int) -> None:
+        if most < world.initial.max():
+            raise ValueError(f"most = {most}, must be at least {world.initial.max()}, the initial")
+        self.ready = best_ready(world, most)
+        self.desired = to_desired(self.ready, world.lead_steps)
+        self._t = 0
+
+    def decide(self, observation: Observation, moment: Moment) -> Ints:  # noqa: ARG002
+        """Replicas to ask for, shape (N,)."""
+        self._t += 1
+        asked: Ints = self.desired[:, self._t - 1]
+        return asked
+
+
+def dollars_by_replicas(world: World, most: int) -> Floats:
+    """Dollars of each step with 0 to ``most`` ready and billed replicas, shape (N, T, most + 1)."""
+    counts = np.arange(most + 1)
+    services, steps = world.rates.shape
+    table = np.empty((services, steps, most + 1))
+    # Every replica count is a service of its own, so that physics prices them all in one call.
+    wide = World(
+        profiles=_repeat(world.profiles, most + 1),
+        rates=np.repeat(world.rates, most + 1, axis=0),
+        sight=world.sight._replace(newest=np.broadcast_to(0.0, (services * (most + 1), steps + 1))),
+        lead_steps=np.repeat(world.lead_steps, most + 1),
+        initial=np.repeat(world.initial, most + 1),
+        common=np.repeat(world.common, most + 1),
+        noise=None if world.noise is None else np.repeat(world.noise, most + 1, axis=0),
+    )
+    ready = np.tile(counts, services)
+    for t in range(steps):
+        table[:, t] = serve_step(wide, t, ready, ready).dollars.reshape(services, most + 1)
+    return table
+
+
+def best_ready(world: World, most: int) -> Ints:
+    """Ready replicas of the best path, shape (N, T)."""
+    services, steps = world.rates.shape
+    counts = np.arange(most + 1)
+    price = world.profiles.replica_cost * world.profiles.interval * world.lead_steps
+    ramp = price[:, None] * counts
+    dollars = dollars_by_replicas(world, most)
+    choice = np.empty((steps, services, most + 1), dtype=np.int32)
+    value: Floats = np.zeros((services, most + 1))
+    for t in range(steps - 1, -1, -1):
+        value = value + dollars[:, t]
+        # The best of going down to any m <= n, and of going up to any m >= n at its price.
+        down, down_at = _running_best(value)
+        up, up_at = _running_best((value - ramp)[:, ::-1])
+        up, up_at = up[:, ::-1] + ramp, most - up_at[:, ::-1]
+        can_grow = (t >= world.lead_steps)[:, None]
+        grow = can_grow & (up > down)
+        choice[t] = np.where(grow, up_at, down_at)
+        value = np.where(grow, up, down)
+    path = np.empty((services, steps), dtype=np.int64)
+    now, rows = world.initial, np.arange(services)
+    for t in range(steps):
+        now = choice[t][rows, now].astype(np.int64)
+        path[:, t] = now
+    return path
+
+
+def to_desired(ready: Ints, lead_steps: Ints) -> Ints:
+    """Ask one lead time ahead for what is to be ready: the moving maximum of the steps to come."""
+    desired = ready.copy()
+    for ahead in range(1, int(lead_steps.max()) + 1):
+        rows = lead_steps >= ahead
+        desired[rows, :-ahead] = np.maximum(desired[rows, :-ahead], ready[rows, ahead:])
+    return desired
+
+
+def _running_best(value: Floats) -> tuple[Floats, Ints]:
+    """Largest value so far along the last axis, and the latest place where it was reached."""
+    best = np.maximum.accumulate(value, axis=1)
+    at = np.where(value == best, np.arange(value.shape[1]), 0)
+    return best, np.maximum.accumulate(at, axis=1)
+
+
+def _repeat(profiles: Profiles, count: int) -> Profiles:
+    return Profiles(**{name: np.repeat(v, count, axis=0) for name, v in vars(profiles).items()})

@@ -1,0 +1,112 @@
+"""What decisions see of a load: late, smoothed, and from some moment on only.
+
+Load does not depend on what is decided, so all that an observation holds of it is worked out once
+for a whole path, with the functions that the operator calls tick by tick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from headstart_policy.observation import Observation, look_around, look_back
+from headstart_policy.series import CumulativeRates
+
+if TYPE_CHECKING:
+    from headstart_policy.profile import Profiles
+    from headstart_policy.types import Floats, Ints
+
+
+class Sight(NamedTuple):
+    """What can be seen of N loads at T moments."""
+
+    recent: Floats
+    """As in an Observation, shape (N, T, windows)."""
+    roughness: Floats
+    """As in an Observation, shape (N, T, windows)."""
+    seasonal: Floats
+    """As in an Observation, shape (N, T, S, windows)."""
+    newest: Floats
+    """Newest known rate, requests/s, shape (N, T); NaN: there never was one."""
+    age: Floats
+    """Of the newest known rate, s, shape (N, T); infinite where there is none."""
+
+    def observation(
+        self, t: int, profiles: Profiles, ready: Ints, warming: Ints, current: Ints
+    ) -> Observation:
+        """Join moment t with the fleet at that moment; shapes as in an Observation."""
+        return Observation(
+            profiles=profiles,
+            recent=self.recent[:, t],
+            roughness=self.roughness[:, t],
+            seasonal=self.seasonal[:, t],
+            ready=ready,
+            warming=warming,
+            current=current,
+        )
+
+
+def measure(rates: Floats, lag: Ints, window: Ints) -> Floats:
+    """Measure loads as ``rate()`` over a window does, and show them late.
+
+    Parameters
+    ----------
+    rates
+        Requests/s of each step, shape (N, T); NaN: unknown.
+    lag
+        Steps by which the newest figure is late, shape (N,), at least 0.
+    window
+        Steps that one figure averages over, shape (N,), at least 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        Column j is what is known once step j has passed, shape (N, T); the first ``lag`` are NaN.
+    """
+    seen = np.full_like(rates, np.nan)
+    for late, width in set(zip(lag.tolist(), window.tolist(), strict=True)):
+        rows = (lag == late) & (window == width)
+        sums = CumulativeRates.of(rates[rows])
+        ends = np.arange(1, rates.shape[1] + 1 - late, dtype=np.float64)[None, :]
+        seen[rows, late:] = sums.means(np.maximum(ends - width, 0), ends)
+    return seen
+
+
+def see(seen: Floats, moments: Floats, profiles: Profiles, sample: Floats) -> Sight:
+    """Work out what is seen at T moments.
+
+    Parameters
+    ----------
+    seen
+        Measured rates of N services, requests/s, shape (N, samples); NaN: unknown.
+    moments
+        Samples that have passed at each moment, shape (T,) for all services or (N, T).
+        Nothing after a moment is read for it.
+    profiles
+        Of the N services.
+    sample
+        Time between two samples, s, shape (N,).
+    """
+    sums = CumulativeRates.of(seen)
+    count, known = len(seen), np.isfinite(seen)
+    moments = np.broadcast_to(moments, (count, np.shape(moments)[-1])).astype(np.float64)
+    lead = profiles.lead_time / sample
+    seasons = profiles.seasons / sample[:, None]
+    backs = [look_back(sums, now, lead) for now in moments.T]
+    arounds = [look_around(sums, now, lead, seasons) for now in moments.T]
+    # Index of the newest known sample at or before each one, -1 where there is none.
+    last = np.maximum.accumulate(np.where(known, np.arange(seen.shape[1]), -1), axis=1)
+    passed = np.clip(np.floor(moments).astype(np.int64), 0, seen.shape[1])
+    newest = np.take_along_axis(np.pad(last, ((0, 0), (1, 0)), constant_values=-1), passed, axis=1)
+    rate = np.take_along_axis(
+        np.pad(seen, ((0, 0), (0, 1)), constant_values=np.nan), newest, axis=1
+    )
+    age = np.where(newest >= 0, (moments - 1 - newest) * sample[:, None], np.inf)
+    return Sight(
+        recent=np.stack([recent for recent, _ in backs], axis=1),
+        roughness=np.stack([roughness for _, roughness in backs], axis=1),
+        seasonal=np.stack(arounds, axis=1),
+        newest=rate,
+        age=age,
+    )
