@@ -57,6 +57,10 @@ DOWN_OFF = Behavior(down=Rules(select=Select.DISABLED))
         # Outside of the envelope the formula decides: 40 / (0.7 * 5) is 11.4.
         (50, {"outside": ["demand = 8, trained for [10, 20]"]}, 12, ["envelope"]),
         (50, {"outside": ["demand = 8"]} | LOST, 10, ["onMetricLoss"]),
+        # Someone else sets the replicas too: raise only, also where the formula would lower.
+        (9, {"raise_only": ["contested"]}, 10, ["raiseOnly"]),
+        (19, {"raise_only": ["contested"]}, 19, []),
+        (3, {"raise_only": ["contested"], "outside": ["x"]} | {"rate": np.array([5.0])}, 10, None),
         # Limits that people set win over everything, and both verdicts are shown.
         (3, limits(behavior=DOWN_OFF), 10, ["reactiveFloor", "behavior"]),
         (3, limits(max_replicas=5), 5, ["reactiveFloor", "bounds"]),
@@ -124,7 +128,15 @@ def test_broken_data_never_scales_down(
 
 def test_the_order_is_the_documented_one() -> None:
     names = [verdict.guardrail for verdict in guard(np.array([9]), a_situation())]
-    assert names == ["onMetricLoss", "history", "envelope", "reactiveFloor", "behavior", "bounds"]
+    assert names == [
+        "onMetricLoss",
+        "history",
+        "envelope",
+        "reactiveFloor",
+        "raiseOnly",
+        "behavior",
+        "bounds",
+    ]
     assert len(guardrails.ORDER) == len(names)
 
 

@@ -1,0 +1,1 @@
+"""The operator as a real process, on a real control plane and a real Prometheus."""
