@@ -5,6 +5,7 @@ It knows nothing of Headstart but the name of its pods, and tests nothing itself
 
 from tests.cluster.api import APPS, CORE, Api, ApiError
 from tests.cluster.control_plane import Cluster
+from tests.cluster.kubelet import Kubelet
 from tests.cluster.pods import PodProcess
 from tests.cluster.processes import ClusterError, free_port, wait_until
 from tests.cluster.prometheus import Prometheus, static_target
@@ -16,6 +17,7 @@ __all__ = [
     "ApiError",
     "Cluster",
     "ClusterError",
+    "Kubelet",
     "PodProcess",
     "Prometheus",
     "free_port",

@@ -36,6 +36,8 @@ def build() -> int:
 def up() -> int:
     """Start a cluster, print how to reach it, and keep it until Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # A shell that starts this in the background has it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Cluster() as cluster:
         print(f"export KUBECONFIG={cluster.kubeconfig}", flush=True)  # noqa: T201
         say("The cluster is up; Ctrl-C ends it.")

@@ -15,6 +15,7 @@ import yaml
 from tests.cluster import binaries
 from tests.cluster.api import APPS, CORE, Api
 from tests.cluster.credentials import Credentials
+from tests.cluster.kubelet import Kubelet
 from tests.cluster.pods import PodProcess
 from tests.cluster.processes import (
     ClusterError,
@@ -170,6 +171,10 @@ class Cluster:
         """
         return PodProcess(self, namespace, self._pod_of(namespace, name), **options)
 
+    def kubelet(self, namespace: str, **options: Any) -> Kubelet:
+        """Run every pod of a namespace that kwok leaves alone, while a ``with`` block lasts."""
+        return Kubelet(self, namespace, **options)
+
     def _pod_of(self, namespace: str, deployment: str) -> str:
         path = f"{APPS}/namespaces/{namespace}/deployments/{deployment}"
         labels = self.api.get(path)["spec"]["selector"]["matchLabels"]
@@ -209,18 +214,21 @@ class Cluster:
     def _process(self, stack: ExitStack, name: str, *arguments: str | Path) -> Process:
         log = self.folder / "logs" / f"{name}.log"
         log.unlink(missing_ok=True)  # A start that lost its port would make the next look lost.
-        process = Process(name, [self._programs[name], *arguments], log=log)
+        command = [self._programs[name], *arguments]
+        process = Process(name, command, log=log, env=self._clean_environment())
         # No grace: what they would save is thrown away with the folder.
         stack.callback(process.stop, grace=0)
         return process
 
     @retry_lost_port
     def _start_etcd(self, stack: ExitStack) -> str:
+        # A new folder for each try: etcd refuses data that name another port.
+        data = self.folder / f"etcd-{uuid.uuid4().hex[:8]}"
         url, peers = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
         process = self._process(
             stack,
             "etcd",
-            f"--data-dir={self.folder / 'etcd'}",
+            f"--data-dir={data}",
             "--unsafe-no-fsync",
             f"--listen-client-urls={url}",
             f"--advertise-client-urls={url}",
@@ -312,13 +320,7 @@ class Cluster:
         self, name: str, arguments: Sequence[str | Path], stdin: str | None
     ) -> subprocess.CompletedProcess[str]:
         command = [str(word) for word in (self._programs[name], *arguments)]
-        home = self.folder / "home"
-        # With a home of its own, neither the user's settings nor the user's cache take part.
-        env = {
-            "HOME": str(home),
-            "KUBECONFIG": str(self.kubeconfig),
-            "PATH": os.environ.get("PATH", os.defpath),
-        }
+        env = {**self._clean_environment(), "KUBECONFIG": str(self.kubeconfig)}
         answer = subprocess.run(
             command, input=stdin, env=env, capture_output=True, text=True, check=False
         )
@@ -327,6 +329,13 @@ class Cluster:
             said = answer.stderr.strip() or answer.stdout.strip()
             raise ClusterError(f"`{line}` ended with {answer.returncode}:\n{said}")
         return answer
+
+    def _clean_environment(self) -> dict[str, str]:
+        """Environment in which neither the user's variables nor the user's files take part."""
+        return {
+            "HOME": str(self.folder / "home"),
+            "PATH": os.environ.get("PATH", os.defpath),
+        }
 
 
 # The default of 20 requests a second makes a rise by a few hundred pods crawl.

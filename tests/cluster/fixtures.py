@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,15 +12,7 @@ from tests.cluster.control_plane import Cluster
 from tests.cluster.prometheus import Prometheus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-class StartPrometheus(Protocol):
-    """Starts a Prometheus that ends with the test; takes what ``Prometheus`` takes."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> Prometheus:
-        """Start it."""
-        ...
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +38,8 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture
-def prometheus(programs: None) -> Iterator[StartPrometheus]:  # noqa: ARG001 - built before.
-    """Provide a function that starts a Prometheus for this test."""
+def prometheus(programs: None) -> Iterator[Callable[..., Prometheus]]:  # noqa: ARG001 - built before.
+    """Provide a function that takes what ``Prometheus`` does and starts it for this test."""
     with ExitStack() as stack:
 
         def start(*arguments: Any, **options: Any) -> Prometheus:

@@ -173,7 +173,7 @@ class PodProcess:
             When it does not in time; it shows the end of the log.
         """
         try:
-            match = wait_until(
+            return wait_until(
                 f"{pattern!r} in the output of pod {self.name}",
                 lambda: re.search(pattern, self.output(), re.MULTILINE),
                 timeout=timeout,
@@ -186,6 +186,12 @@ class PodProcess:
     def output(self) -> str:
         """Everything that it has written since its last start."""
         return self.process.output()
+
+    @property
+    def wants_restart(self) -> bool:
+        """Whether it has ended and its restart policy asks for another start."""
+        code = self.process.returncode
+        return code is not None and not self._is_over(code) and not self._watcher.is_alive()
 
     # What it is given
 
@@ -273,15 +279,17 @@ class PodProcess:
     def _watch(self) -> None:
         """Write the pod's status whenever it changes, until the process has ended."""
         shown: bool | None = None
-        while self.process.returncode is None:
-            ready = self._probe()
-            if ready != shown:
-                self._show(ready=ready)
-                shown = ready
-            self._ended.wait(_PROBE_SECONDS)
+        # A kubelet does not verify certificates either.
+        with httpx.Client(verify=False, trust_env=False) as client:  # noqa: S501
+            while self.process.returncode is None:
+                ready = self._probe(client)
+                if ready != shown:
+                    self._show(ready=ready)
+                    shown = ready
+                self._ended.wait(_PROBE_SECONDS)
         self._show_end(self.process.returncode)
 
-    def _probe(self) -> bool:
+    def _probe(self, client: httpx.Client) -> bool:
         """Whether its readiness probe succeeds; true where it has none."""
         probe = self.container.get("readinessProbe", {})
         if "httpGet" not in probe:
@@ -291,14 +299,9 @@ class PodProcess:
             port.get("name"): port["containerPort"] for port in self.container.get("ports", [])
         }
         port = named.get(get["port"], get["port"])
+        url = f"{get.get('scheme', 'HTTP').lower()}://127.0.0.1:{port}{get.get('path', '/')}"
         try:
-            # A kubelet does not verify certificates either.
-            answer = httpx.get(
-                f"{get.get('scheme', 'HTTP').lower()}://127.0.0.1:{port}{get.get('path', '/')}",
-                verify=False,  # noqa: S501
-                timeout=probe.get("timeoutSeconds", 1),
-                trust_env=False,
-            )
+            answer = client.get(url, timeout=probe.get("timeoutSeconds", 1))
         except httpx.TransportError:
             return False
         return answer.is_success or answer.is_redirect
@@ -313,9 +316,8 @@ class PodProcess:
 
     def _show_end(self, status: int) -> None:
         code = status if status >= 0 else _SIGNAL_EXIT_BASE - status
-        policy = self.pod["spec"]["restartPolicy"]
-        over = policy == "Never" or (policy == "OnFailure" and code == 0)
-        phase = ("Succeeded" if code == 0 else "Failed") if over else "Running"
+        over = "Succeeded" if code == 0 else "Failed"
+        phase = over if self._is_over(code) else "Running"
         terminated = {
             "exitCode": code,
             "reason": "Completed" if code == 0 else "Error",
@@ -323,6 +325,10 @@ class PodProcess:
             "finishedAt": _rfc3339(dt.datetime.now(dt.UTC)),
         }
         self._patch(phase, ready=False, state={"terminated": terminated})
+
+    def _is_over(self, code: int) -> bool:
+        policy = self.pod["spec"]["restartPolicy"]
+        return policy == "Never" or (policy == "OnFailure" and code == 0)
 
     def _patch(self, phase: str, *, ready: bool, state: dict[str, Any]) -> None:
         now = _rfc3339(dt.datetime.now(dt.UTC))
@@ -353,6 +359,9 @@ class PodProcess:
         except ApiError as error:
             if error.status != httpx.codes.NOT_FOUND:  # Deleted while its process was ending.
                 raise
+        except httpx.TransportError:
+            # The cluster ended before the pod did; nobody is left to show it to.
+            return
 
 
 def _expand(text: str, variables: Mapping[str, str]) -> str:

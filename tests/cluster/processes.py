@@ -50,7 +50,7 @@ def free_port() -> int:
 
 def wait_until(
     what: str,
-    check: Callable[[], T],
+    check: Callable[[], T | None],
     *,
     timeout: float = 30.0,
     every: float = _POLL_SECONDS,

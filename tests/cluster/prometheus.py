@@ -100,6 +100,13 @@ class Prometheus:
             self.folder = workplace.path
             self._write_settings()
             self._backfill()
+            self._client = stack.enter_context(
+                httpx.Client(
+                    auth=(USER, PASSWORD) if self._basic_auth else None,
+                    verify=ssl.create_default_context(cafile=self.ca) if self._tls else False,
+                    trust_env=False,
+                )
+            )
             self._start_on_a_free_port()
             self._stack = stack.pop_all()
         return self
@@ -169,13 +176,7 @@ class Prometheus:
         return self._get("query_range", {"query": expression, **times})
 
     def _get(self, endpoint: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        answer = httpx.get(
-            f"{self.url}/api/v1/{endpoint}",
-            params=dict(parameters),
-            auth=(USER, PASSWORD) if self._basic_auth else None,
-            verify=ssl.create_default_context(cafile=self.ca) if self._tls else True,
-            trust_env=False,
-        )
+        answer = self._client.get(f"{self.url}/api/v1/{endpoint}", params=dict(parameters))
         if not answer.is_success:
             raise ClusterError(f"Prometheus refused {parameters}: {answer.text}")
         result: list[dict[str, Any]] = answer.json()["data"]["result"]
