@@ -180,8 +180,6 @@ class PodProcess:
             )
         except ClusterError as error:
             raise ClusterError(f"{error}. Its log ends:\n{self.process.tail()}") from None
-        assert match
-        return match
 
     def output(self) -> str:
         """Everything that it has written since its last start."""
