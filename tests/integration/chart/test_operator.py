@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import yaml
 
 from tests.cluster import free_port, wait_until
 from tests.integration.chart.charts import CHART, NAMESPACE, ROOT
+from tests.integration.operator.world import an_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +49,18 @@ def _policy(name: str) -> dict[str, Any]:
         "leadTime": {"default": "5s"},
         "rate": {"prometheus": {"query": f"vector({RATE})"}},
         "capacity": {"requestsPerSecond": CAPACITY},
+        "policy": {"configMap": {"name": "trained", "key": "policy"}},
     }
     return policy
+
+
+def _artifact() -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "trained"},
+        "binaryData": {"policy": base64.b64encode(an_artifact()).decode()},
+    }
 
 
 def _get(cluster: Cluster, namespace: str, kind: str, name: str) -> Any:
@@ -86,7 +98,7 @@ def test_operator_scales_with_the_rights_of_the_chart(
     """A rule that the chart's Role lacks shows here: as a condition, or in the operator's log."""
     only_there = [f"--set=watchNamespaces={{{namespace}}}"] if scope == "namespaced" else []
     with _installed(cluster, prometheus().url, *only_there) as (pod, port):
-        for manifest in (_deployment("shop"), _policy("shop")):
+        for manifest in (_artifact(), _deployment("shop"), _policy("shop")):
             cluster.kubectl(
                 "apply", f"--namespace={namespace}", "-f", "-", stdin=json.dumps(manifest)
             )
@@ -96,7 +108,7 @@ def test_operator_scales_with_the_rights_of_the_chart(
 
         wait_until("the deployment to be scaled", scaled)
         wait_until(
-            "the policy to be Ready",
+            "the policy to be Ready, for which its artefact must be read",
             lambda: _conditions(_get(cluster, namespace, "sp", "shop")).get("Ready") == "True",
         )
         status = _get(cluster, namespace, "sp", "shop")["status"]
