@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 UNSEEN = 1_000_000_000
 SUBJECT = "PPO, greedy"
 # Where the output is no terminal, rich would take 80 columns and break the table's lines.
-TABLE_WIDTH = 110
+TABLE_WIDTH = 120
 
 
 @click.command()
@@ -102,7 +103,7 @@ def evaluate(run: Path, games: int, seed: int, json_file: Path | None) -> None:
     with _errors_as_messages():
         game = runs.read_game(run)
         line = GAMES[game]
-        contenders = {SUBJECT: runs.Greedy(runs.read_policy(run)), **line.contenders()}
+        contenders = {SUBJECT: runs.Greedy(runs.read_policy(run), game), **line.contenders()}
         results = {}
         console = Console()
         if not console.is_terminal:
@@ -186,7 +187,7 @@ def table(rows: list["Row"], columns: tuple["Column", ...], title: str) -> Table
         *(c.label for c in columns),
     )
     for heading in headings:
-        shown.add_column(heading, justify="right")
+        shown.add_column(escape(heading), justify="right", no_wrap=True)
     for row in rows:
         difference = (
             f"{row.difference:+,.0f} [{row.difference_low:+,.0f}, {row.difference_high:+,.0f}]"

@@ -9,13 +9,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from headstart_training.baselines import Contender
 from headstart_training.baselines.seed_hpa import SeedHPA
 from headstart_training.baselines.simple import DoNothing, RandomIntegers
 from headstart_training.evaluation import Column
+from headstart_training.seed_game import orders
 
 if TYPE_CHECKING:
     from headstart_training.algorithms.ppo import Policy
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a policy decides, where that is not the environment's own action.
+
+    Attributes
+    ----------
+    low, high
+        Bounds of each number that it decides.
+    to_action
+        From decisions (N, numbers) to the environment's actions (N, ...).
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    to_action: Callable[[npt.NDArray[np.floating[Any]]], npt.NDArray[np.floating[Any]]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +59,8 @@ class Game:
         Arguments of the environment in training only.
     num_envs
         Games at once in training.
+    decision
+        What the policy decides; None: the environment's action.
     export
         Writes what an operator serves into a run's folder, from the trained policy.
     """
@@ -49,6 +72,7 @@ class Game:
     columns: tuple[Column, ...]
     training: Mapping[str, Any] = field(default_factory=dict)
     num_envs: int = 512
+    decision: Decision | None = None
     export: Callable[["Policy", Path], None] | None = None
 
 
@@ -67,8 +91,9 @@ GAMES: dict[str, Game] = {
         steps=1001,
         # The noise of the capacity draw is no news to a learner, so training pays the expectation.
         training={"stagger": True, "expected_reward": True},
-        # Half a machine is cut to none: an untrained policy leaves the fleet alone on average.
-        ppo={"initial_action": (0.5, 0.5), "initial_spread": 0.2},
+        # Of 10 machines: an untrained policy moves by about one a minute.
+        ppo={"iterations": 120, "initial_spread": 0.1},
+        decision=Decision((-10.0,), (10.0,), orders),
         contenders=_seed_contenders,
         columns=(
             Column(

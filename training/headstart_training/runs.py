@@ -15,11 +15,15 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 import torch
+from gymnasium.spaces import Box
+from gymnasium.vector import VectorEnv
+from gymnasium.vector.utils import batch_space
+from gymnasium.wrappers.vector import TransformAction
 
 from headstart_training import environments, plots
 from headstart_training.algorithms.ppo import PPO, Policy, PPOConfig, Progress, load_policy
 from headstart_training.baselines import Actions
-from headstart_training.games import GAMES
+from headstart_training.games import GAMES, Game
 
 CHECKPOINT = "checkpoint.pt"
 RUN = "run.json"
@@ -31,15 +35,18 @@ Callback = Callable[[Progress], None]
 class Greedy:
     """A trained policy as a contender: the mean of its distribution, nothing drawn."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, game: str) -> None:
         self._policy = policy
+        decision = GAMES[game].decision
+        self._to_action = decision.to_action if decision else None
 
     def start(self, games: int) -> None:
         """Begin N games; a policy remembers nothing."""
 
     def act(self, observation: npt.NDArray[np.float32], info: dict[str, Any]) -> Actions:  # noqa: ARG002
         """Decide, shape (N, actions)."""
-        return self._policy.act(observation)
+        decided = self._policy.act(observation)
+        return self._to_action(decided) if self._to_action else decided
 
 
 def make_learner(
@@ -58,12 +65,11 @@ def make_learner(
     **ppo
         Settings of :class:`PPOConfig` instead of the table's; None leaves the table's.
     """
-    environments.register()
     # The networks are small: a second thread costs about as much in waiting as it saves.
     torch.set_num_threads(threads)
     line = GAMES[game]
     given = {key: value for key, value in ppo.items() if value is not None}
-    envs = gymnasium.make_vec(line.environment, num_envs=num_envs or line.num_envs, **line.training)
+    envs = _make_environments(line, num_envs or line.num_envs)
     return PPO(envs, PPOConfig(**{**line.ppo, **given}), device)
 
 
@@ -118,9 +124,25 @@ def read_policy(folder: Path) -> Policy:
     ValueError
         When there is none, or it does not fit its game.
     """
-    environments.register()
     path = folder / CHECKPOINT
     if not path.exists():
         raise ValueError(f"{path} does not exist: train the run to its end")
-    envs = gymnasium.make_vec(GAMES[read_game(folder)].environment, num_envs=1)
-    return load_policy(path, envs)
+    return load_policy(path, _make_environments(GAMES[read_game(folder)], 1))
+
+
+def _make_environments(game: Game, num_envs: int) -> VectorEnv[Any, Any, Any]:
+    """Environments to train in, in which an action is what the policy decides."""
+    environments.register()
+    envs = gymnasium.make_vec(game.environment, num_envs=num_envs, **game.training)
+    if game.decision is None:
+        return envs
+    single = Box(
+        np.array(game.decision.low, dtype=np.float32),
+        np.array(game.decision.high, dtype=np.float32),
+    )
+    return TransformAction(
+        envs,
+        game.decision.to_action,
+        action_space=batch_space(single, num_envs),
+        single_action_space=single,
+    )

@@ -261,6 +261,16 @@ def expected_reward(rules: Rules, active: Ints, load: Ints) -> Floats:
     return reward
 
 
+def orders(change: npt.ArrayLike) -> Floats:
+    """Actions (on, off), shape (N, 2), that change the fleet by what is given, shape (N, 1).
+
+    A player who decides on the change, rounded to whole machines, cannot order and discard in the
+    same minute, as unbilled warming invites to; and an untrained one leaves the fleet alone.
+    """
+    whole = np.rint(np.asarray(change, dtype=np.float64)[:, 0])
+    return np.stack([np.maximum(whole, 0), np.maximum(-whole, 0)], axis=1)
+
+
 def observe(state: State) -> npt.NDArray[np.float32]:
     """What a player sees, shape (N, 20 + warmup_latency), all in [0, 1].
 

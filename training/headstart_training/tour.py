@@ -48,7 +48,7 @@ def draw_games(folder: Path, learner: PPO, seed: int) -> Path:
     """One unseen game, at random and by the trained policy."""
     players: dict[str, Contender] = {
         "random": RandomIntegers(),
-        "trained by PPO": runs.Greedy(learner.policy),
+        "trained by PPO": runs.Greedy(learner.policy, GAME),
     }
     games = {name: watch(player, seed) for name, player in players.items()}
     figure = plots.side_by_side(games, Rules().tpm_per_machine)

@@ -62,7 +62,7 @@ class PPOConfig:
     max_gradient_norm
         Gradients longer than this are shortened to it.
     target_kl
-        An update ends early once the policy has moved by more than this [nats].
+        An update ends early once the policy has moved by more than this in a minibatch [nats].
     hidden
         Widths of the ReLU layers, of the actor and of the critic.
     initial_action
@@ -319,6 +319,10 @@ class RewardScale:
         self._sums = np.zeros(num_envs)
         self.norm = RunningNorm(1)
 
+    def restart(self) -> None:
+        """All games start anew; what was learned of their scale stays."""
+        self._sums[:] = 0.0
+
     def observe(self, reward: Floats, done: npt.NDArray[np.bool_]) -> None:
         """Take one step's rewards, shape (N,), into account."""
         self._sums = self._sums * self._gamma + reward
@@ -460,6 +464,7 @@ class PPO:
         # A resumed run does not play the games of the first iterations once more.
         observation, _ = self.envs.reset(seed=self.config.seed + 2**32 * self.iteration)
         self._observation = self._tensor(observation)
+        self.reward_scale.restart()
         self._ended = torch.zeros(self.envs.num_envs, dtype=torch.bool, device=self.device)
         if not self.policy.norm.count:
             rollout = self._collect()
@@ -557,34 +562,32 @@ class PPO:
         observation, action = normalised[valid], rollout.action[valid]
         log_probability = rollout.log_probability[valid]
         kl = 0.0
-        for _ in range(c.epochs):
-            moved = []
-            for rows in self._minibatches(len(target)):
-                distribution = self.policy(observation[rows])
-                log_ratio = distribution.log_prob(action[rows]).sum(-1) - log_probability[rows]
-                ratio = log_ratio.exp()
-                gain = advantage[rows]
-                surrogate = torch.min(ratio * gain, ratio.clamp(1 - c.clip, 1 + c.clip) * gain)
-                error = self.critic(observation[rows]).squeeze(-1) - target[rows]
-                entropy = distribution.entropy().sum(-1).mean()
-                loss = -surrogate.mean() + 0.5 * error.square().mean() - entropy_bonus * entropy
-                self.optimiser.zero_grad()
-                loss.backward()
-                # Apart, so that a surprised critic does not hold the actor back.
-                for network in (self._actor_parameters, self.critic.parameters()):
-                    nn.utils.clip_grad_norm_(network, c.max_gradient_norm)
-                self.optimiser.step()
-                # Schulman's low-variance estimate of the divergence, "Approximating KL divergence".
-                moved.append(float((ratio.detach() - 1 - log_ratio.detach()).mean()))
-            kl = float(np.mean(moved))
+        for rows in self._minibatches(len(target)):
+            distribution = self.policy(observation[rows])
+            log_ratio = distribution.log_prob(action[rows]).sum(-1) - log_probability[rows]
+            ratio = log_ratio.exp()
+            gain = advantage[rows]
+            surrogate = torch.min(ratio * gain, ratio.clamp(1 - c.clip, 1 + c.clip) * gain)
+            error = self.critic(observation[rows]).squeeze(-1) - target[rows]
+            entropy = distribution.entropy().sum(-1).mean()
+            loss = -surrogate.mean() + 0.5 * error.square().mean() - entropy_bonus * entropy
+            self.optimiser.zero_grad()
+            loss.backward()
+            # Apart, so that a surprised critic does not hold the actor back.
+            for network in (self._actor_parameters, self.critic.parameters()):
+                nn.utils.clip_grad_norm_(network, c.max_gradient_norm)
+            self.optimiser.step()
+            # Schulman's low-variance estimate of the divergence, "Approximating KL divergence".
+            kl = float((ratio.detach() - 1 - log_ratio.detach()).mean())
             if kl > c.target_kl:
                 break
         return kl, explained
 
     def _minibatches(self, size: int) -> Iterator[Tensor]:
-        """Rows in random order, in `minibatches` parts."""
-        order = torch.randperm(size, generator=self._random, device=self.device)
-        yield from order.chunk(self.config.minibatches)
+        """Rows in random order, in `minibatches` parts, `epochs` times."""
+        for _ in range(self.config.epochs):
+            order = torch.randperm(size, generator=self._random, device=self.device)
+            yield from order.chunk(self.config.minibatches)
 
     def _tensor(self, array: npt.ArrayLike) -> Tensor:
         return torch.as_tensor(np.asarray(array), dtype=torch.float32).to(self.device)
