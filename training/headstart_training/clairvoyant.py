@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart_policy.profile import Profiles
-from headstart_training.simulator import World, serve_step
+from headstart_training.simulator import serve, take_profiles
 
 if TYPE_CHECKING:
     from headstart_policy.observation import Observation
     from headstart_policy.types import Floats, Ints
     from headstart_training.contest import Moment
-
-_OUT_OF_REACH = -1e300
+    from headstart_training.simulator import World
 
 
 class Clairvoyant:
@@ -59,22 +57,16 @@ class Clairvoyant:
 
 def dollars_by_replicas(world: World, most: int) -> Floats:
     """Dollars of each step with 0 to ``most`` ready and billed replicas, shape (N, T, most + 1)."""
-    counts = np.arange(most + 1)
     services, steps = world.rates.shape
     table = np.empty((services, steps, most + 1))
     # Every replica count is a service of its own, so that physics prices them all in one call.
-    wide = World(
-        profiles=_repeat(world.profiles, most + 1),
-        rates=np.repeat(world.rates, most + 1, axis=0),
-        sight=world.sight._replace(newest=np.broadcast_to(0.0, (services * (most + 1), steps + 1))),
-        lead_steps=np.repeat(world.lead_steps, most + 1),
-        initial=np.repeat(world.initial, most + 1),
-        common=np.repeat(world.common, most + 1),
-        noise=None if world.noise is None else np.repeat(world.noise, most + 1, axis=0),
-    )
-    ready = np.tile(counts, services)
+    rows = np.repeat(np.arange(services), most + 1)
+    profiles, common = take_profiles(world.profiles, rows), world.common[rows]
+    ready = np.tile(np.arange(most + 1), services)
     for t in range(steps):
-        table[:, t] = serve_step(wide, t, ready, ready).dollars.reshape(services, most + 1)
+        noise = None if world.noise is None else world.noise[rows, t]
+        dollars = serve(profiles, common, world.rates[rows, t], noise, ready, ready).dollars
+        table[:, t] = dollars.reshape(services, most + 1)
     return table
 
 
@@ -119,7 +111,3 @@ def _running_best(value: Floats) -> tuple[Floats, Ints]:
     best = np.maximum.accumulate(value, axis=1)
     at = np.where(value == best, np.arange(value.shape[1]), 0)
     return best, np.maximum.accumulate(at, axis=1)
-
-
-def _repeat(profiles: Profiles, count: int) -> Profiles:
-    return Profiles(**{name: np.repeat(v, count, axis=0) for name, v in vars(profiles).items()})

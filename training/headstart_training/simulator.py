@@ -7,17 +7,17 @@ simulator setting meet the same minutes: every comparison is paired.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from headstart_policy.physics import Outcome, expected_outcome, fleet_spread, outcome
+from headstart_policy.profile import Profiles
 from headstart_training.fleet import Fleet, advance, remaining_bins
 
 if TYPE_CHECKING:
     from headstart_policy.observation import Observation
-    from headstart_policy.profile import Profiles
     from headstart_policy.types import Floats, Ints
     from headstart_training.sight import Sight
 
@@ -86,6 +86,29 @@ class World:
         """T."""
         return self.rates.shape[1]
 
+    def serve(self, t: int, ready: Ints, billed: Ints) -> Outcome:
+        """Serve and price step t with given replicas, each of shape (N,)."""
+        noise = None if self.noise is None else self.noise[:, t]
+        return serve(self.profiles, self.common, self.rates[:, t], noise, ready, billed)
+
+    def take(self, rows: Ints) -> World:
+        """Pick services by index, in the order given; one may come more than once."""
+        arrays = {
+            name: getattr(self, name)[rows] for name in ("rates", "lead_steps", "initial", "common")
+        }
+        return replace(
+            self,
+            profiles=take_profiles(self.profiles, rows),
+            sight=type(self.sight)(*(part[rows] for part in self.sight)),
+            noise=None if self.noise is None else self.noise[rows],
+            **arrays,
+        )
+
+
+def take_profiles(profiles: Profiles, rows: Ints) -> Profiles:
+    """Pick profiles by index, in the order given."""
+    return Profiles(**{name: value[rows] for name, value in vars(profiles).items()})
+
 
 class Step(NamedTuple):
     """What one step brought."""
@@ -136,14 +159,30 @@ class Simulator:
         self.fleet = advance(self.fleet, np.maximum(desired, 0), world.lead_steps)
         self.t += 1
         billed = self.fleet.current if world.bill_warming else self.fleet.ready
-        return Step(serve_step(world, t, self.fleet.ready, billed), self.fleet.ready, billed)
+        return Step(world.serve(t, self.fleet.ready, billed), self.fleet.ready, billed)
 
 
-def serve_step(world: World, t: int, ready: Ints, billed: Ints) -> Outcome:
-    """Serve and price step t of a world with given replicas, each of shape (N,)."""
-    rate = world.rates[:, t]
-    if world.noise is None:
-        return expected_outcome(rate, ready, billed, world.profiles, world.common)
-    spread = fleet_spread(ready, world.profiles, world.common)
-    capacity = np.maximum(ready * world.profiles.capacity + spread * world.noise[:, t], 0.0)
-    return outcome(rate, capacity, billed, world.profiles)
+def serve(
+    profiles: Profiles,
+    common: Floats,
+    rate: Floats,
+    noise: Floats | None,
+    ready: Ints,
+    billed: Ints,
+) -> Outcome:
+    """Serve and price one step.
+
+    Parameters
+    ----------
+    profiles, common
+        Of N services, as in a :class:`World`.
+    rate, noise
+        Requests/s and the draw of the fleet's capacity, shape (N,); ``None``: the expectation.
+    ready, billed
+        Replicas, shape (N,).
+    """
+    if noise is None:
+        return expected_outcome(rate, ready, billed, profiles, common)
+    spread = fleet_spread(ready, profiles, common)
+    capacity = np.maximum(ready * profiles.capacity + spread * noise, 0.0)
+    return outcome(rate, capacity, billed, profiles)

@@ -29,7 +29,7 @@ from headstart_policy.reactive import ceil_replicas, reactive
 from headstart_policy.types import Floats, Ints
 from headstart_training import scenarios
 from headstart_training.scenarios import Ranges
-from headstart_training.simulator import Simulator, Step, World, serve_step
+from headstart_training.simulator import Simulator, Step, World
 
 Observations = npt.NDArray[np.float32]
 Arrays = npt.NDArray[Any]
@@ -47,15 +47,24 @@ class _Games:
     """N games that begin and end together."""
 
     def __init__(
-        self, steps: int, ranges: Ranges, floor: float | None, *, expected_reward: bool
+        self,
+        steps: int,
+        ranges: Ranges,
+        floor: float | None,
+        *,
+        expected_reward: bool,
+        siblings: int = 1,
     ) -> None:
         if steps < 1:
             raise ValueError(f"steps must be at least 1, is {steps}")
         self.steps, self.ranges, self.floor = steps, ranges, floor
-        self.expected_reward = expected_reward
+        self.expected_reward, self.siblings = expected_reward, siblings
 
     def reset(self, rng: np.random.Generator, count: int) -> None:
-        world = scenarios.draw(rng, count, self.steps, self.ranges, expected=self.expected_reward)
+        families = count // self.siblings
+        world = scenarios.draw(
+            rng, families, self.steps, self.ranges, expected=self.expected_reward
+        ).take(np.repeat(np.arange(families), self.siblings))
         self.simulator = Simulator(world)
         demand = world.rates.mean(axis=1) / world.profiles.capacity
         price = world.profiles.replica_cost * (demand + 1.0)
@@ -72,9 +81,10 @@ class _Games:
         before = self.simulator.t
         step = self.simulator.step(self._desired(log_ratio))
         ready = self._reference[:, before]
-        reference = serve_step(self.simulator.world, before, ready, ready)
+        reference = self.simulator.world.serve(before, ready, ready)
         self._look()
-        return (step.outcome.dollars - reference.dollars) / self._unit, step
+        reward = (step.outcome.dollars - reference.dollars) / self._unit
+        return self._among_siblings(reward), step
 
     def facts(self, step: Step | None) -> dict[str, Arrays]:
         """What a player without eyes for the features wants to know, each of shape (N,)."""
@@ -86,6 +96,14 @@ class _Games:
             "dollars": step.outcome.dollars if step else nothing,
             "violation": step.outcome.violation.astype(np.float64) if step else nothing,
         }
+
+    def _among_siblings(self, reward: Floats) -> Floats:
+        """Shift each family of rewards to the mean of all."""
+        if self.siblings == 1:
+            return reward
+        families = reward.reshape(-1, self.siblings)
+        shifted: Floats = families - families.mean(axis=1, keepdims=True) + reward.mean()
+        return shifted.ravel()
 
     def _look(self) -> None:
         self._observation = self.simulator.observe()
@@ -181,8 +199,25 @@ class KubernetesEnv(gymnasium.Env[Observations, Observations]):
 class KubernetesVectorEnv(VectorEnv[Observations, Observations, Arrays]):
     """N services in numpy, whose episodes begin and end together.
 
-    The step after the last one draws N new services; its actions are lost. Parameters are those of
-    :class:`KubernetesEnv`, and ``num_envs`` is N.
+    The step after the last one draws N new services; its actions are lost.
+
+    Parameters
+    ----------
+    num_envs
+        N.
+    siblings
+        So many neighbours play the same service and load, and their rewards are shifted so that
+        the family's mean is the mean of all. What a load brings whatever is decided, a spike that
+        nobody saw coming above all, drops out; what remains is what a player did better than its
+        siblings. For training: a sibling's reward does not depend on a player's actions, so the
+        shift favours no policy.
+    steps, ranges, floor, expected_reward
+        As of :class:`KubernetesEnv`.
+
+    Raises
+    ------
+    ValueError
+        ``num_envs`` is no multiple of ``siblings``.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  # As gymnasium types it.
@@ -194,16 +229,24 @@ class KubernetesVectorEnv(VectorEnv[Observations, Observations, Arrays]):
         self,
         num_envs: int = 1,
         *,
+        siblings: int = 1,
         steps: int = 96,
         ranges: dict[str, Any] | None = None,
         floor: float | None = 0.9,
         expected_reward: bool = False,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, is {num_envs}")
+        if num_envs < 1 or siblings < 1 or num_envs % siblings:
+            raise ValueError(
+                f"num_envs must be a multiple of siblings, both at least 1, are {num_envs} and"
+                f" {siblings}"
+            )
         self.num_envs = num_envs
         self._games = _Games(
-            steps, Ranges(**(ranges or {})), floor, expected_reward=expected_reward
+            steps,
+            Ranges(**(ranges or {})),
+            floor,
+            expected_reward=expected_reward,
+            siblings=siblings,
         )
         self.single_observation_space, self.single_action_space = _spaces()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
