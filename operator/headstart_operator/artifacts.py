@@ -53,7 +53,7 @@ class Artifacts:
             policy = self._from_config_map(namespace, ref.config_map, now)
         if ref.digest is not None and policy.digest != ref.digest:
             raise ArtifactError(
-                f"artefact has digest {policy.digest}, the policy pins {ref.digest}"
+                f"artefact has digest {policy.digest}, spec.policy.digest pins {ref.digest}"
             )
         return policy
 

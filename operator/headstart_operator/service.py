@@ -258,7 +258,9 @@ class Service:
         """Say why there is no rate; one late scrape is no loss, as for the guardrails."""
         if age <= FRESH_INTERVALS * interval:
             return None
-        return self.rate_problem or Problem(Reason.NO_SERIES, f"the newest rate is {age:.0f} s old")
+        # No age in the message: it would make every status a new one.
+        late = f"there is no rate of the last {FRESH_INTERVALS * interval:g} s"
+        return self.rate_problem or Problem(Reason.NO_SERIES, late)
 
     def _raise_only(self, now: float) -> str | None:
         if self.policy is None:

@@ -238,7 +238,7 @@ def _decision(decision: Decision) -> Document:
 
 
 def _gist(status: Document) -> str:
-    """Reduce a status to what is worth a write of its own: no rates, times or sentences."""
+    """Reduce a status to what is worth a write of its own: no rates, times or decisions."""
     memory = dict(status.get("memory") or {})
     behavior = dict(memory.get("behavior") or {})
     behavior["recommendations"] = [count for _, count in behavior.get("recommendations", ())]
@@ -256,6 +256,7 @@ def _gist(status: Document) -> str:
     conditions = status.get("conditions") or []
     gist = {
         "conditions": [(c["type"], c["status"], c["reason"]) for c in conditions],
+        "problem": [c["message"] for c in conditions if c["type"] == "Ready"],
         "memory": memory,
         **{key: status.get(key) for key in numbers},
     }

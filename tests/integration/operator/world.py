@@ -68,11 +68,19 @@ class World:
             }
         )
 
-    def deployment(self, name: str, replicas: int = 2, **pod_spec: Any) -> None:
-        """Create a Deployment whose pods take the lead time to be ready."""
-        container = {"name": "main", "image": "none", **pod_spec.pop("container", {})}
+    def deployment(
+        self, name: str, replicas: int = 2, run: str = "simulated", **pod_spec: Any
+    ) -> None:
+        """Create a Deployment whose pods take the lead time to be ready.
+
+        With ``run="process"`` nobody plays their kubelet.
+        """
+        container = {"name": "main", "image": "none"}
         labels = {"app": name}
-        delay = {"pod-ready.stage.kwok.x-k8s.io/delay": f"{LEAD_TIME}s"}
+        annotations = {
+            "pod-ready.stage.kwok.x-k8s.io/delay": f"{LEAD_TIME}s",
+            "tests.headstart.dev/run": run,
+        }
         self.cluster.apply(
             {
                 "apiVersion": "apps/v1",
@@ -82,7 +90,7 @@ class World:
                     "replicas": replicas,
                     "selector": {"matchLabels": labels},
                     "template": {
-                        "metadata": {"labels": labels, "annotations": delay},
+                        "metadata": {"labels": labels, "annotations": annotations},
                         "spec": {"containers": [container], **pod_spec},
                     },
                 },
@@ -157,6 +165,11 @@ class World:
         )
         events: list[dict[str, Any]] = found["items"]
         return events
+
+    def metrics_of(self, operator: Operator, name: str) -> list[str]:
+        """Lines of an operator's metrics that are about a policy."""
+        about = f'policy="{name}"'
+        return [line for line in operator.get("/metrics").text.splitlines() if about in line]
 
     def wait_condition(
         self, name: str, kind: str, status: str, reason: str = "", seconds: float = 30

@@ -1,0 +1,72 @@
+"""Reads what an operator recorded, and decides again."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart_policy import artifact
+from headstart_policy.behavior import Memory
+from headstart_policy.decision import Decision, decide, recommend, recommend_reactive
+from headstart_policy.guardrails import Situation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from headstart_operator.resource import Spec
+    from headstart_policy.artifact import Policy
+    from headstart_policy.observation import Observation
+
+Line = dict[str, Any]
+
+
+class Record:
+    """The lines of one file, by their kind."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a file; a last line that a killed operator did not finish is left out."""
+        *lines, rest = path.read_text().split("\n")
+        assert rest == "" or not rest.endswith("}")
+        self.lines: list[Line] = [json.loads(line) for line in lines]
+        self.artifacts: dict[str, Policy] = {
+            line["digest"]: artifact.parse(base64.b64decode(line["content"]))
+            for line in self.lines
+            if line["kind"] == "artifact"
+        }
+
+    def of(self, policy: str, kind: str) -> list[Line]:
+        """Lines of a kind about a policy, in their order."""
+        return [x for x in self.lines if x["kind"] == kind and x["policy"].endswith(f"/{policy}")]
+
+
+def number(value: float | None, missing: float) -> float:
+    """Read a number that JSON could not hold."""
+    return missing if value is None else value
+
+
+def replay(
+    record: Record, lines: Sequence[Line], specs: Sequence[Spec], observation: Observation
+) -> list[Decision]:
+    """Decide again for lines that share one artefact, in one batch."""
+    digest = lines[0]["artifact"]
+    policy = record.artifacts[digest] if digest else None
+    asked = recommend(policy, observation) if policy else recommend_reactive(observation)
+    at = [line["situation"] for line in lines]
+    situation = Situation(
+        now=np.array([line["time"] for line in lines]),
+        interval=np.array([spec.interval for spec in specs]),
+        current=observation.current,
+        rate=np.array([number(s["rate"], np.nan) for s in at]),
+        rate_age=np.array([number(s["rateAge"], np.inf) for s in at]),
+        capacity=observation.profiles.capacity,
+        history_loaded=np.array([s["historyLoaded"] for s in at]),
+        outside=asked.outside,
+        limits=[spec.limits() for spec in specs],
+        memories=[Memory.from_json(s["behavior"]) for s in at],
+        raise_only=[s["raiseOnly"] for s in at],
+    )
+    return decide(asked, situation)
