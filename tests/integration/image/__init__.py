@@ -1,0 +1,1 @@
+"""The operator's image, and what goes into it."""
