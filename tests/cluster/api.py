@@ -17,6 +17,7 @@ CORE = "/api/v1"
 APPS = "/apis/apps/v1"
 
 _TIMEOUT_SECONDS = 30.0
+_READY_SECONDS = 1.0
 
 
 class ApiError(ClusterError):
@@ -52,7 +53,8 @@ class Api:
 
     def is_ready(self) -> bool:
         """Whether the server takes requests."""
-        return self._client.get("/readyz").is_success
+        # Short: on a port that was lost, somebody may listen who never answers.
+        return self._client.get("/readyz", timeout=_READY_SECONDS).is_success
 
     def get(self, path: str, **parameters: str) -> Any:
         """Read an object or a list; ``parameters`` as ``labelSelector``."""
@@ -73,8 +75,9 @@ class Api:
 
     def _request(self, method: str, path: str, **options: Any) -> Any:
         answer = self._client.request(method, path, **options)
-        body = answer.json()
         if not answer.is_success:
-            message = f"{method} {path}: {answer.status_code} {body.get('message', body)}"
-            raise ApiError(answer.status_code, message)
-        return body
+            # Where the kind itself is unknown, the answer is plain text.
+            raise ApiError(
+                answer.status_code, f"{method} {path}: {answer.status_code} {answer.text}"
+            )
+        return answer.json()

@@ -46,7 +46,7 @@ class Kubelet:
         self._thread = threading.Thread(target=self._work, name="kubelet", daemon=True)
         self._error: Exception | None = None
         self.pods: dict[str, PodProcess] = {}
-        """Every pod that was started, by name, also after its end."""
+        """The newest pod of each name that was started, also after its end."""
 
     def __enter__(self) -> Self:
         """Start looking for pods."""
@@ -84,18 +84,21 @@ class Kubelet:
             self._error = error
 
     def _sync(self) -> None:
-        listed = {
-            pod["metadata"]["name"]: pod for pod in self._cluster.api.get(self._path)["items"]
-        }
-        for name in self.pods.keys() - listed.keys():
-            self.pods[name].stop()
-        for name, pod in listed.items():
-            if name not in self.pods and self._is_mine(pod):
+        listed = self._cluster.api.get(self._path)["items"]
+        there = {pod["metadata"]["uid"] for pod in listed}
+        for process in self.pods.values():
+            if process.uid not in there:
+                process.stop()
+            elif process.wants_restart:
+                process.start()
+        # By uid: helm gives the pod of a test the name that it had in the last run.
+        known = {process.uid for process in self.pods.values()}
+        for pod in listed:
+            if pod["metadata"]["uid"] not in known and self._is_mine(pod):
+                name = pod["metadata"]["name"]
                 process = PodProcess(self._cluster, self._namespace, name, **self._options)
                 process.start()
                 self.pods[name] = process
-            elif name in self.pods and self.pods[name].wants_restart:
-                self.pods[name].start()
 
     @staticmethod
     def _is_mine(pod: dict[str, Any]) -> bool:

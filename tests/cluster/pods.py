@@ -186,6 +186,11 @@ class PodProcess:
         return self.process.output()
 
     @property
+    def uid(self) -> str:
+        """Identity of the pod, which another one of the same name does not share."""
+        return str(self.pod["metadata"]["uid"])
+
+    @property
     def wants_restart(self) -> bool:
         """Whether it has ended and its restart policy asks for another start."""
         code = self.process.returncode

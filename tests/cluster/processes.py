@@ -187,7 +187,7 @@ class Process:
         except ClusterError as error:
             raise ClusterError(f"{error}. Its log ends:\n{self.tail()}") from None
         if self.returncode is not None:
-            lost = "address already in use" in self.output()
+            lost = "address already in use" in self.output().lower()
             kind = PortLostError if lost else ClusterError
             raise kind(f"{self.name} ended with {self.returncode}. Its log ends:\n{self.tail()}")
 
