@@ -34,6 +34,8 @@ class Clairvoyant:
         from creation in the plan, whatever the world does.
     most
         Replicas considered, at most.
+    dollars
+        What :func:`dollars_by_replicas` returned for the two, if it is at hand.
 
     Raises
     ------
@@ -41,10 +43,11 @@ class Clairvoyant:
         ``most`` is below the initial replicas.
     """
 
-    def __init__(self, world: World, most: int) -> None:
+    def __init__(self, world: World, most: int, dollars: Floats | None = None) -> None:
         if most < world.initial.max():
             raise ValueError(f"most = {most}, must be at least {world.initial.max()}, the initial")
-        self.ready = best_ready(world, most)
+        dollars = dollars_by_replicas(world, most) if dollars is None else dollars
+        self.ready = best_ready(world, dollars)
         self.desired = to_desired(self.ready, world.lead_steps)
         self._t = 0
 
@@ -70,13 +73,12 @@ def dollars_by_replicas(world: World, most: int) -> Floats:
     return table
 
 
-def best_ready(world: World, most: int) -> Ints:
-    """Ready replicas of the best path, shape (N, T)."""
-    services, steps = world.rates.shape
-    counts = np.arange(most + 1)
+def best_ready(world: World, dollars: Floats) -> Ints:
+    """Ready replicas of the best path, shape (N, T), for the table of dollars by replicas."""
+    services, steps, counted = dollars.shape
+    counts, most = np.arange(counted), counted - 1
     price = world.profiles.replica_cost * world.profiles.interval * world.lead_steps
     ramp = price[:, None] * counts
-    dollars = dollars_by_replicas(world, most)
     choice = np.empty((steps, services, most + 1), dtype=np.int32)
     value: Floats = np.zeros((services, most + 1))
     for t in range(steps - 1, -1, -1):

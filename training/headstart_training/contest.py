@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -13,6 +13,8 @@ from headstart_policy.guardrails import Guardrails, Situation, guard
 from headstart_training.simulator import Simulator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from headstart_policy.artifact import Policy
     from headstart_policy.observation import Observation
     from headstart_policy.types import Floats, Ints
@@ -93,25 +95,35 @@ class Result:
     ready: Ints
     interval: Floats
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[Result]) -> Result:
+        """Put services side by side, in order."""
+        names = [f.name for f in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
     @property
     def days(self) -> Floats:
         """Time played, shape (N,)."""
-        return self.interval * self.dollars.shape[1] / 86_400
+        values: Floats = self.interval * self.dollars.shape[1] / 86_400
+        return values
 
     @property
     def dollars_per_day(self) -> Floats:
         """Shape (N,)."""
-        return self.dollars.sum(axis=1) / self.days
+        values: Floats = self.dollars.sum(axis=1) / self.days
+        return values
 
     @property
     def violation_minutes_per_day(self) -> Floats:
         """Shape (N,)."""
-        return self.violations.sum(axis=1) * self.interval / 60 / self.days
+        values: Floats = self.violations.sum(axis=1) * self.interval / 60 / self.days
+        return values
 
     @property
     def replica_hours_per_day(self) -> Floats:
         """Shape (N,)."""
-        return self.billed.sum(axis=1) * self.interval / 3600 / self.days
+        values: Floats = self.billed.sum(axis=1) * self.interval / 3600 / self.days
+        return values
 
 
 def play(world: World, decider: Decider) -> Result:

@@ -83,4 +83,5 @@ def remaining_bins(lead_steps: Ints, columns: int) -> Ints:
     """
     share: Floats = np.arange(columns) / lead_steps[:, None]
     bins = np.clip(np.ceil(share * WARMING_BINS).astype(np.int64) - 1, 0, WARMING_BINS - 1)
-    return (bins[:, None, :] == np.arange(WARMING_BINS)[:, None]).astype(np.int64)
+    sorted_in: Ints = (bins[:, None, :] == np.arange(WARMING_BINS)[:, None]).astype(np.int64)
+    return sorted_in

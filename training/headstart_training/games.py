@@ -4,6 +4,7 @@ To add one: register its environment in :mod:`headstart_training.environments`, 
 add a :class:`Game` to :data:`GAMES`. Nothing here imports torch; PPO's settings are plain values.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from headstart_training.baselines.seed_hpa import SeedHPA
 from headstart_training.baselines.simple import DoNothing, RandomIntegers
 from headstart_training.evaluation import Column
 from headstart_training.seed_game import orders
+from headstart_training.shipping import export
 
 if TYPE_CHECKING:
     from headstart_training.algorithms.ppo import Policy
@@ -62,7 +64,8 @@ class Game:
     decision
         What the policy decides; None: the environment's action.
     export
-        Writes what an operator serves into a run's folder, from the trained policy.
+        Writes what an operator serves into a run's folder, from the trained policy. Such a game is
+        evaluated by :mod:`headstart_training.benchmark`, not by its contenders.
     """
 
     environment: str
@@ -114,5 +117,23 @@ GAMES: dict[str, Game] = {
             ),
             Column("violations", "SLO missed\n[min]", lambda facts: facts["is_down"]),
         ),
+    ),
+    "kubernetes": Game(
+        environment="headstart/Kubernetes-v0",
+        steps=96,
+        # Capacity noise is no news to a learner, and a load's own fortune is its siblings' too.
+        training={"siblings": 4, "expected_reward": True},
+        num_envs=256,
+        # A rollout is an episode and the step that begins the next. Noise in every step's ratio
+        # makes the least of a lead time's ratios small, and the policy too generous: little of it.
+        ppo={
+            "iterations": 120,
+            "rollout_steps": 97,
+            "initial_action": (math.log(1.4),),
+            "initial_spread": 0.1,
+        },
+        contenders=dict,
+        columns=(),
+        export=export,
     ),
 }

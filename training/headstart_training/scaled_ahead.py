@@ -1,4 +1,4 @@
-"""Did it scale ahead: was a rise of demand met before it came?"""
+"""Whether replicas were scaled ahead: rises of demand that were met before they came."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Ranges:
     step_requests
         Requests that a replica serves in an interval; sets the capacity.
     stake
-        Price of violating the SLO for an hour over the price of a replica for an hour (seed: 4,000).
+        Price of an hour in violation over the price of a replica for an hour (seed: 4,000).
     worth
         What a fully used replica earns over what it costs (seed: 5.4).
     missed
@@ -160,7 +160,7 @@ def draw(
     return World(
         profiles=profiles,
         rates=rates[:, past:],
-        sight=see(seen, past + np.arange(steps + 1), profiles, profiles.interval),
+        sight=see(seen, past + np.arange(steps + 1.0), profiles, profiles.interval),
         lead_steps=lead,
         initial=np.ceil(first * rng.uniform(1.0, 2.0, services)).astype(np.int64),
         # The noise that a profile tells of is the fleet's, as the seed's is: one draw for all.
@@ -181,11 +181,11 @@ class _Shape:
 
 def _shape(rng: np.random.Generator, ranges: Ranges) -> _Shape:
     low, high = ranges.lead_steps
-    lead = int(np.clip(np.floor(_log_uniform(rng, (low, high + 1))), low, high))
-    season = lead * _log_uniform(rng, ranges.season_leads)
+    lead = int(np.clip(math.floor(_one(rng, (low, high + 1))), low, high))
+    season = lead * _one(rng, ranges.season_leads)
     said = season
     if rng.random() < ranges.unrelated_season:
-        said = lead * _log_uniform(rng, ranges.season_leads)
+        said = lead * _one(rng, ranges.season_leads)
     both = rng.random() < ranges.second_season and 7 * said <= ranges.longest_history
     seasons = (said, 7 * said if both else np.nan)
     longest = 7 * said if both else said
@@ -249,5 +249,9 @@ def _known(rng: np.random.Generator, ranges: Ranges, lead: Ints, seasons: Floats
     return np.where(chance < ranges.seasonal_history, 2**31, known).astype(np.int64)
 
 
-def _log_uniform(rng: np.random.Generator, bounds: Range, count: int | None = None):  # noqa: ANN202
+def _log_uniform(rng: np.random.Generator, bounds: Range, count: int) -> Floats:
     return np.exp(rng.uniform(math.log(bounds[0]), math.log(bounds[1]), count))
+
+
+def _one(rng: np.random.Generator, bounds: Range) -> float:
+    return float(_log_uniform(rng, bounds, 1)[0])

@@ -84,7 +84,7 @@ class World:
     @property
     def steps(self) -> int:
         """T."""
-        return self.rates.shape[1]
+        return int(self.rates.shape[1])
 
     def serve(self, t: int, ready: Ints, billed: Ints) -> Outcome:
         """Serve and price step t with given replicas, each of shape (N,)."""

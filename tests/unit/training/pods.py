@@ -22,6 +22,7 @@ class ReplicaSet:
     pods: list[Pod] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        """Begin with ready pods."""
         self.pods = [Pod(asked=-1_000_000, due=-1_000_000) for _ in range(self.initial)]
 
     def step(self, t: int, desired: int) -> tuple[int, int]:

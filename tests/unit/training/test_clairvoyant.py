@@ -16,7 +16,6 @@ from headstart_training.baselines.hpa import HPA
 from headstart_training.baselines.static import best_static
 from headstart_training.clairvoyant import Clairvoyant
 from headstart_training.settings import of_rates, seed_day
-from headstart_training.simulator import World
 
 
 class _Path:
@@ -56,23 +55,9 @@ def test_no_path_of_replicas_earns_more(
         noise=None if noise is None else np.tile(noise, (len(paths), 1)),
     )
     best = contest.play(many, _Path(paths)).dollars.sum(axis=1).max()
-    single = _first(many)
+    single = many.take(np.array([0]))
     planned = contest.play(single, Clairvoyant(single, most=3)).dollars.sum()
     assert planned == pytest.approx(best, abs=1e-6)
-
-
-def _first(world: World) -> World:
-    """The first service alone."""
-    return replace(
-        world,
-        profiles=type(world.profiles)(**{k: v[:1] for k, v in vars(world.profiles).items()}),
-        rates=world.rates[:1],
-        sight=type(world.sight)(*(part[:1] for part in world.sight)),
-        lead_steps=world.lead_steps[:1],
-        initial=world.initial[:1],
-        common=world.common[:1],
-        noise=None if world.noise is None else world.noise[:1],
-    )
 
 
 @pytest.mark.parametrize("expected", [True, False])

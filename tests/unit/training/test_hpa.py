@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +69,6 @@ def test_it_stays_within_its_bounds() -> None:
         ({"target": 0.7, "tolerance": 1.0}, r"tolerance = 1.0, must be in \[0, 1\)"),
     ],
 )
-def test_senseless_settings_are_refused(arguments: dict[str, float], message: str) -> None:
+def test_senseless_settings_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         HPA(**arguments)

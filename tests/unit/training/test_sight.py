@@ -1,4 +1,4 @@
-"""What decisions see: the operator's own functions on a late, smoothed load, and never the future."""
+"""What decisions see: the operator's own functions on a late, smoothed load, never the future."""
 
 from __future__ import annotations
 

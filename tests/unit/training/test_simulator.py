@@ -80,25 +80,13 @@ def test_batch_size_and_order_change_nothing() -> None:
     """A service alone sees, earns and holds what it does among others."""
     world = scenarios.draw(np.random.default_rng(3), 6, 8, expected=False)
     order = np.array([4, 0, 5])
-    together, alone = Simulator(world), Simulator(_rows(world, order))
+    together, alone = Simulator(world), Simulator(world.take(order))
     while not together.over:
         seen = together.observe()
         assert seen.take(order).to_json() == alone.observe().to_json()
         desired = np.ceil(np.nan_to_num(seen.recent[:, 0]) / seen.profiles.capacity * 1.3)
         both = together.step(desired.astype(np.int64)), alone.step(desired[order].astype(np.int64))
         np.testing.assert_array_equal(both[0].outcome.dollars[order], both[1].outcome.dollars)
-
-
-def _rows(world: World, rows: np.ndarray) -> World:
-    return replace(
-        world,
-        profiles=Profiles(**{name: value[rows] for name, value in vars(world.profiles).items()}),
-        sight=type(world.sight)(*(part[rows] for part in world.sight)),
-        **{
-            name: getattr(world, name)[rows]
-            for name in ("rates", "lead_steps", "initial", "common", "noise")
-        },
-    )
 
 
 def test_it_ends_and_says_so() -> None:
@@ -119,7 +107,7 @@ def test_it_ends_and_says_so() -> None:
         ({"rates": np.ones((1, 4))}, r"sight must have shape \(1, 5\), has \(1, 2\)"),
     ],
 )
-def test_a_world_that_does_not_fit_is_refused(change: dict[str, object], message: str) -> None:
+def test_a_world_that_does_not_fit_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         a_world(np.ones((1, 11)), **change)
 

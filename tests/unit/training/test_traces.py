@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart_training.loads.traces import TraceError, parse, read
+from headstart_training.loads.traces import TraceError, parse_trace, read_trace
 
 TRACES = Path(__file__).resolve().parents[4] / "shared" / "traces"
 HEADER = "minute,requests\n"
@@ -20,13 +20,13 @@ def test_rates_are_per_second_and_the_bin_is_found(tmp_path: Path) -> None:
     plain.write_text(text)
     zipped.write_bytes(gzip.compress(text.encode()))
     for path in (plain, zipped):
-        trace = read(path)
+        trace = read_trace(path)
         np.testing.assert_allclose(trace.rates, [1.0, 2.0, 0.0])
         assert trace.step == 300
 
 
 def test_minutes_may_be_plain_numbers() -> None:
-    trace = parse([HEADER, "0,6\n", "1,12\n"])
+    trace = parse_trace([HEADER, "0,6\n", "1,12\n"])
     np.testing.assert_allclose(trace.rates, [0.1, 0.2])
     assert trace.step == 60
 
@@ -50,13 +50,13 @@ def test_minutes_may_be_plain_numbers() -> None:
 )
 def test_what_is_no_regular_series_is_refused(rows: list[str], message: str) -> None:
     with pytest.raises(TraceError, match=message):
-        parse([HEADER, *rows])
+        parse_trace([HEADER, *rows])
 
 
 @pytest.mark.parametrize("header", [[], ["time,requests"]])
 def test_other_columns_are_refused(header: list[str]) -> None:
     with pytest.raises(TraceError, match="line 1: columns must be minute,requests"):
-        parse(header)
+        parse_trace(header)
 
 
 @pytest.mark.skipif(not TRACES.is_dir(), reason=f"no recorded traces in {TRACES.name}")
@@ -64,6 +64,6 @@ def test_other_columns_are_refused(header: list[str]) -> None:
     ("name", "step", "mean"), [("nasa_http_jul95", 60, 48), ("muni_eportal_a", 300, 20)]
 )
 def test_recorded_traces_are_read(name: str, step: float, mean: float) -> None:
-    trace = read(TRACES / f"{name}.csv.gz")
+    trace = read_trace(TRACES / f"{name}.csv.gz")
     assert trace.step == step
     assert trace.rates.mean() * 60 == pytest.approx(mean, rel=0.02)

@@ -10,7 +10,7 @@ from headstart_training.clairvoyant import dollars_by_replicas
 
 if TYPE_CHECKING:
     from headstart_policy.observation import Observation
-    from headstart_policy.types import Ints
+    from headstart_policy.types import Floats, Ints
     from headstart_training.contest import Moment
     from headstart_training.simulator import World
 
@@ -32,6 +32,11 @@ class Static:
         return self._replicas
 
 
-def best_static(world: World, most: int) -> Static:
-    """Choose for each service the fleet of 0 to ``most`` that earns the most on this very load."""
-    return Static(np.argmax(dollars_by_replicas(world, most).sum(axis=1), axis=1).astype(np.int64))
+def best_static(world: World, most: int, dollars: Floats | None = None) -> Static:
+    """Choose for each service the fleet of 0 to ``most`` that earns the most on this very load.
+
+    ``dollars`` is what :func:`headstart_training.clairvoyant.dollars_by_replicas` returned for the
+    two, if it is at hand.
+    """
+    dollars = dollars_by_replicas(world, most) if dollars is None else dollars
+    return Static(np.argmax(dollars.sum(axis=1), axis=1).astype(np.int64))

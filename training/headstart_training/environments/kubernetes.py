@@ -5,16 +5,16 @@ way: bounded, put on the ratio's grid, times demand, rounded up, raised to the r
 Episodes are drawn by :mod:`headstart_training.scenarios`, which says what is randomised.
 
 The reward is the dollars of a step less those of a fleet that knows the step's load and needs no
-lead time. Load does not depend on actions, so the reference changes no policy's rank; it takes the
-load's own noise out of the return. The unit of a service is the price of running its mean demand for
-a step plus a share of a violation's, so that neither large nor small services, whose violations cost
-a thousand times their fleet, drown the others.
+lead time. Load does not depend on actions, so the reference changes no policy's rank; it takes
+the load's own noise out of the return. The unit of a service is the price of running its mean
+demand for a step plus a share of a violation's, so that neither large nor small services, whose
+violations cost a thousand times their fleet, drown the others.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -26,10 +26,12 @@ from gymnasium.vector.utils import batch_space
 from headstart_policy.features import NAMES, features, load_of
 from headstart_policy.network import to_ratio
 from headstart_policy.reactive import ceil_replicas, reactive
-from headstart_policy.types import Floats, Ints
 from headstart_training import scenarios
 from headstart_training.scenarios import Ranges
 from headstart_training.simulator import Simulator, Step, World
+
+if TYPE_CHECKING:
+    from headstart_policy.types import Floats, Ints
 
 Observations = npt.NDArray[np.float32]
 Arrays = npt.NDArray[Any]

@@ -37,7 +37,7 @@ class TraceError(ValueError):
     """The file is no regular series of rates; the message names line, key and value."""
 
 
-def read(path: Path) -> Trace:
+def read_trace(path: Path) -> Trace:
     """Read a trace from ``path``, which may be gzipped (``.gz``).
 
     Raises
@@ -48,13 +48,15 @@ def read(path: Path) -> Trace:
     OSError
         The file cannot be read.
     """
-    opened = gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="")
-    with opened as file:
-        return parse(file)
+    if path.suffix == ".gz":
+        with gzip.open(path, "rt", newline="") as file:
+            return parse_trace(file)
+    with path.open(newline="") as file:
+        return parse_trace(file)
 
 
-def parse(lines: Iterable[str]) -> Trace:
-    """Read a trace from the lines of a CSV file; raises as :func:`read` does."""
+def parse_trace(lines: Iterable[str]) -> Trace:
+    """Read a trace from the lines of a CSV file; raises as :func:`read_trace` does."""
     reader = csv.reader(lines)
     header = next(reader, None)
     if header != COLUMNS:
