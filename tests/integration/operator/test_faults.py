@@ -14,7 +14,7 @@ import pytest
 
 from headstart_policy import artifact
 from headstart_policy.features import SCHEMA
-from tests.cluster import CORE, Prometheus, static_target, wait_until
+from tests.cluster import CORE, ApiError, Prometheus, static_target, wait_until
 from tests.integration.operator.world import WIDE, World, a_network, an_artifact, rate_of
 
 if TYPE_CHECKING:
@@ -275,12 +275,13 @@ def crash(world: World, name: str, replicas: int) -> None:
     status = {"phase": "Running", "containerStatuses": [{**container, "state": waiting}]}
 
     def patched() -> bool:
-        found = world.cluster.api.get(pods, labelSelector=f"app={name}")["items"]
+        items = world.cluster.api.get(pods, labelSelector=f"app={name}")["items"]
+        found = [pod for pod in items if "deletionTimestamp" not in pod["metadata"]]
         for pod in found:
             world.cluster.api.patch(f"{pods}/{pod['metadata']['name']}/status", {"status": status})
         return len(found) == replicas
 
-    wait_until(f"{replicas} pods of {name}", patched)
+    wait_until(f"{replicas} pods of {name}", patched, ignoring=(ApiError,))
 
 
 def test_zero_replicas_turn_scaling_off(world: World) -> None:

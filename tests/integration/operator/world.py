@@ -278,6 +278,10 @@ class Operator:
         """Ask its HTTP server."""
         return httpx.get(f"http://127.0.0.1:{self._port}{path}", trust_env=False)
 
+    def decisions(self, policy: str) -> float:
+        """Count the decisions since its start."""
+        return self.metric("headstart_decisions_total", policy=policy) or 0.0
+
     def metric(self, name: str, **labels: str) -> float | None:
         """Read a metric; ``None`` where there is none with these labels."""
         for line in self.get("/metrics").text.splitlines():
