@@ -42,7 +42,9 @@ def main(trace: Path | None, full: bool, seed: int, json_file: Path | None, out:
         raise click.ClickException(str(error)) from error
     console.print(f"[bold]Headstart demo[/]: {scenario.name}")
     console.print("One minute of the load passes in a second; a replica takes 5 to serve.\n")
-    with Stage(scenario, DEMO_OBJECTIVE, lambda words: console.print(f"  {words} ...")) as stage:
+    with Stage(
+        scenario, DEMO_OBJECTIVE, lambda words: console.print(f"  {words} ...", soft_wrap=True)
+    ) as stage:
         moments = _play(stage, scenario, console)
     result = score(scenario, moments)
     files = write_report(out, scenario, result)
@@ -50,7 +52,7 @@ def main(trace: Path | None, full: bool, seed: int, json_file: Path | None, out:
     console.print(result.table())
     console.print(result.verdict)
     for file in files:
-        console.print(f"  {file}", highlight=False)
+        console.print(f"  {file}", highlight=False, soft_wrap=True)
     if json_file:
         _write_json(json_file, result, seconds)
     sys.exit(0 if result.scaled_ahead else 1)

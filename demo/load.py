@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from headstart_training.loads.traces import read_trace
 
 from headstart_training.loads.seed import SeedLoad, generate
+from headstart_training.loads.traces import read_trace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,10 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from kubernetes import client as k8s
-
 from demo.exporter import JOB, METRIC, Replay, serve
 from headstart_policy import artifact
+from tests.cluster.api import APPS, ApiError
 from tests.cluster.control_plane import Cluster
 from tests.cluster.processes import free_port, wait_until
 from tests.cluster.prometheus import Prometheus, static_target
@@ -30,6 +29,8 @@ CHART = Path(__file__).parents[1] / "charts" / "headstart"
 SYSTEM = "headstart-system"
 SHOP = "shop"
 NAME = "checkout"
+DEPLOYMENT = f"{APPS}/namespaces/{SHOP}/deployments/{NAME}"
+POLICY = f"/apis/headstart.dev/v1alpha1/namespaces/{SHOP}/scalingpolicies/{NAME}"
 LEAD_SECONDS = 5
 # rate() needs two scrapes, at one a second; a third forgives a late one.
 RATE_WINDOW_SECONDS = 3
@@ -80,8 +81,8 @@ class Stage:
 
     def look(self) -> Sample:
         """Read the service and its policy."""
-        deployment = self._get("apps", "v1", "deployments")
-        policy = self._get("headstart.dev", "v1alpha1", "scalingpolicies")
+        deployment = self._get(DEPLOYMENT)
+        policy = self._get(POLICY)
         return Sample(
             ready=deployment["status"].get("readyReplicas", 0),
             desired=deployment["spec"]["replicas"],
@@ -91,7 +92,7 @@ class Stage:
     def _set(self, stack: ExitStack) -> None:
         self._say("Starting etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok")
         cluster = stack.enter_context(Cluster())
-        self._objects = k8s.CustomObjectsApi(cluster.api)
+        self._api = cluster.api
         self._say(f"Deploying {NAME}, whose replicas take {LEAD_SECONDS} s to serve")
         cluster.apply(_namespace(SHOP), _deployment(self._first_replicas()))
         wait_until("the first replicas of checkout", self._all_ready, timeout=60)
@@ -131,24 +132,17 @@ class Stage:
         return self.look().ready == self._first_replicas()
 
     def _scaling(self) -> bool:
-        conditions = (
-            self._get("headstart.dev", "v1alpha1", "scalingpolicies")
-            .get("status", {})
-            .get("conditions", [])
-        )
+        conditions = self._get(POLICY).get("status", {}).get("conditions", [])
         return any(c["type"] == "ScalingActive" and c["status"] == "True" for c in conditions)
 
-    def _get(self, group: str, version: str, plural: str) -> dict[str, Any]:
-        """Read the object called checkout of one kind; nothing where it is not there yet."""
+    def _get(self, path: str) -> dict[str, Any]:
+        """Read an object; nothing where it, or its kind, is not there yet."""
         try:
-            found: Any = self._objects.get_namespaced_custom_object(
-                group, version, SHOP, plural, NAME
-            )
-        except k8s.ApiException as error:
+            return dict(self._api.get(path))
+        except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return {}
             raise
-        return dict(found)
 
 
 def _namespace(name: str) -> dict[str, Any]:

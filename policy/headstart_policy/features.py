@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from headstart_policy.observation import NOISE_WINDOWS, RECENT_EDGES, SEASONAL_EDGES, WARMING_BINS
+from headstart_policy.series import LEAST_KNOWN
 
 if TYPE_CHECKING:
     from headstart_policy.observation import Observation
@@ -36,7 +37,7 @@ class Load(NamedTuple):
 
 def load_of(observation: Observation) -> Load:
     """Reduce the recent windows to the level; where the newest are unknown, to the next ones."""
-    recent = _fill_forward(observation.recent)
+    recent = _fill(observation.recent)
     level = recent[:, :LEVEL_WINDOWS].mean(axis=1)
     return Load(level, level / observation.profiles.capacity)
 
@@ -50,7 +51,7 @@ def features(observation: Observation) -> Floats:
     # Rates are compared through their replicas plus a little: 0.01 against 0.02 replicas is no
     # doubling of anything.
     size: Floats = demand + 0.1
-    recent = _log((_fill_forward(observation.recent) / profiles.capacity[:, None]) + 0.1, size)
+    recent = _log((_fill(observation.recent) / profiles.capacity[:, None]) + 0.1, size)
     seasonal, known = _seasonal(observation, size)
     sigma = np.sqrt(np.nan_to_num(observation.roughness) / 2) / profiles.capacity[:, None]
     poisson = np.sqrt(np.maximum(level * profiles.lead_time, 1.0))
@@ -81,23 +82,25 @@ def features(observation: Observation) -> Floats:
 
 def _seasonal(observation: Observation, size: Floats) -> tuple[Floats, Bools]:
     """Compare what came next a season ago with that moment, and that moment with now."""
-    then = observation.seasonal / observation.profiles.capacity[:, None, None] + 0.1
+    then = _fill(observation.seasonal) / observation.profiles.capacity[:, None, None] + 0.1
     moment = then[..., _NOW - 1]
-    known: Bools = np.logical_and.reduce(np.isfinite(then), axis=2)
+    # A restart of Prometheus leaves a hole of a few windows, and a season that vanished for one
+    # would drop the replicas that it asked for.
+    windows = np.isfinite(observation.seasonal).mean(axis=2)
+    known: Bools = windows >= LEAST_KNOWN
     ahead = _log(then, np.where(known, moment, 1.0)[..., None])
     ahead[..., _NOW - 1] = _log(size[:, None], np.where(known, moment, 1.0))
     ahead[~known] = 0.0
     return ahead.reshape(len(observation), -1), known
 
 
-def _fill_forward(recent: Floats) -> Floats:
-    """Fill an unknown window with its newer neighbour, or its older where it is the newest."""
-    filled = recent.copy()
-    for k in range(filled.shape[1] - 2, -1, -1):
-        filled[:, k] = np.where(np.isfinite(filled[:, k]), filled[:, k], filled[:, k + 1])
-    for k in range(1, filled.shape[1]):
-        known = np.isfinite(recent[:, k])
-        filled[:, k] = np.where(known, recent[:, k], filled[:, k - 1])
+def _fill(windows: Floats) -> Floats:
+    """Fill an unknown window with the known one before it in its row, or else after it."""
+    known = np.isfinite(windows)
+    index = np.arange(windows.shape[-1])
+    before = np.maximum.accumulate(np.where(known, index, -1), axis=-1)
+    source = np.where(before >= 0, before, known.argmax(axis=-1)[..., None])
+    filled: Floats = np.take_along_axis(windows, source, axis=-1)
     return filled
 
 

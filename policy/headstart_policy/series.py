@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from headstart_policy.types import Floats
 
-# Below this known share a window's mean says more about the gap than about the load.
+# Below this known share a mean, or a season, says more about the gap than about the load.
 LEAST_KNOWN = 0.5
 
 

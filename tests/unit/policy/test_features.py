@@ -101,3 +101,15 @@ def test_nothing_known_is_not_zero() -> None:
     assert np.isnan(load_of(an_observation(np.full((1, 40), np.nan))).level).all()
     assert isinstance(an_observation(np.zeros((1, 40))), Observation)
     assert load_of(an_observation(np.zeros((1, 40)))).level == [0.0]
+
+
+def test_a_hole_in_the_season_does_not_hide_it() -> None:
+    """Prometheus was restarted an hour ago: three lost samples are no lost season."""
+    rates = np.linspace(10, 60, 200)[None, :]
+    now, season = 200, 60
+    whole = features(an_observation(rates))
+    rates[0, now - season + 1 : now - season + 4] = np.nan
+    holed = features(an_observation(rates))
+    column = NAMES.index("season1_known")
+    assert holed[0, column] == 1.0
+    np.testing.assert_allclose(holed, whole, atol=0.15)
