@@ -108,8 +108,8 @@ _PAGE = Template("""<!doctype html>
 <th scope=col>dollars</tr></thead>
 <tbody>$rows</tbody>
 </table></div>
-<p>Simulated contenders met the same load, the same capacity noise and the same start. The HPAs have the
-default down-stabilisation of 5 minutes and tolerance of 10 %. Dollars are
-request value less violations less replicas, with replicas billed from creation.
+<p>Simulated contenders met the same load, the same capacity noise and the same start. The HPAs
+have the default down-stabilisation of 5 minutes and tolerance of 10 %. Dollars are request value
+less violations less replicas, with replicas billed from creation.
 </html>
 """)
