@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -193,8 +194,9 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it and its children; nothing happens when it has ended."""
-        if self.returncode is None:
-            os.killpg(self.pid, number)
+        with suppress(ProcessLookupError):  # Another thread may see its end in between.
+            if self.returncode is None:
+                os.killpg(self.pid, number)
 
     def stop(self, grace: float = 5.0) -> int:
         """End it: SIGTERM, then after ``grace`` seconds SIGKILL; return the exit status."""
