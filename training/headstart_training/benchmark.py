@@ -185,7 +185,7 @@ def _interval(values: Floats) -> tuple[float, float]:
 def _leads(world: World, result: Result) -> Leads:
     demand = world.rates / world.profiles.capacity[:, None]
     found = [
-        rises(list(needed), list(asked), float(lead))
+        rises(needed.tolist(), asked.tolist(), float(lead))
         for needed, asked, lead in zip(demand, result.desired, world.lead_steps, strict=True)
     ]
     led = [sum(rise.led for rise in of_one) for of_one in found]

@@ -72,8 +72,8 @@ def rises(demand: Sequence[float], desired: Sequence[float], lead_steps: float) 
             continue
         begin = t
         if t >= ahead:
-            led = min(desired[t - ahead : t + 1]) >= demand[t]
-            found.append(Rise(start, t, demand[t], led))
+            led = bool(min(desired[t - ahead : t + 1]) >= demand[t])
+            found.append(Rise(start, t, float(demand[t]), led))
     return found
 
 

@@ -84,7 +84,7 @@ class Ranges:
     worth: Range = (1.5, 20.0)
     missed: Range = (0.001, 0.01)
     capacity_noise: Range = (0.05, 0.15)
-    noise: Range = (0.005, 0.1)
+    noise: Range = (0.005, 0.15)
     metric_lag: tuple[int, int] = (0, 2)
     rate_window: tuple[int, int] = (1, 3)
     jump: Range = (0.4, 2.5)

@@ -25,17 +25,11 @@ ARTIFACT = "policy.safetensors"
 BENCHMARK = "benchmark.json"
 
 FAILURE_MODES = (
-    (
-        "A spike that is shorter than the lead time and that nothing announces is met by the margin "
-        "alone."
-    ),
+    "A spike shorter than the lead time that nothing announces is met by the margin alone.",
     "Without a season of history it can follow a rise, not foresee it.",
-    (
-        "It was trained on generated loads alone: noisy or bursty services may be served worse than by "
-        "an HPA that was tuned for them."
-    ),
+    "Trained on generated loads alone: a tuned HPA may serve noisy or bursty services better.",
     "It expects arrivals. A counter of served requests flattens when replicas are missing.",
-    "It was trained with one constant lead time per service; replicas that take longer are late.",
+    "Trained with one constant lead time per service; replicas that take longer are late.",
 )
 
 
