@@ -16,10 +16,9 @@ from tests.integration.chart.charts import CHART, NAMESPACE, ROOT
 from tests.integration.operator.world import an_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from tests.cluster import Cluster, PodProcess
-    from tests.cluster.fixtures import StartPrometheus
+    from tests.cluster import Cluster, PodProcess, Prometheus
 
 RELEASE = "headstart"
 RATE = 52
@@ -93,7 +92,7 @@ def _installed(
 
 @pytest.mark.parametrize("scope", ["cluster-wide", "namespaced"])
 def test_operator_scales_with_the_rights_of_the_chart(
-    cluster: Cluster, namespace: str, prometheus: StartPrometheus, scope: str
+    cluster: Cluster, namespace: str, prometheus: Callable[..., Prometheus], scope: str
 ) -> None:
     """A rule that the chart's Role lacks shows here: as a condition, or in the operator's log."""
     only_there = [f"--set=watchNamespaces={{{namespace}}}"] if scope == "namespaced" else []
@@ -132,7 +131,7 @@ def test_operator_scales_with_the_rights_of_the_chart(
     cluster.kubectl("delete", "sp", "shop", "-n", namespace, "--timeout=10s")
 
 
-def test_logs_are_json(cluster: Cluster, prometheus: StartPrometheus) -> None:
+def test_logs_are_json(cluster: Cluster, prometheus: Callable[..., Prometheus]) -> None:
     """Each line of them, as the chart asks for."""
     with _installed(cluster, prometheus().url) as (pod, _):
         lines = pod.output().splitlines()
