@@ -41,7 +41,9 @@ JUNK = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(min_value=-(2**64), max_value=2**64),
-    st.floats(allow_nan=False, allow_infinity=False),
+    # A float that is nearly whole counts as an integer until a rule reads it, and is then refused
+    # with that rule's source. No schema can change that, and for 5.0 kubectl sends 5.
+    st.floats(-1000, 1000).filter(lambda x: abs(x - round(x)) > 1 / 1024),
     # Surrogates are no UTF-8: no client could send them.
     st.text(st.characters(exclude_categories=["Cs"]), max_size=400),
     st.dictionaries(st.text(st.characters(codec="ascii"), max_size=5), NEARLY, max_size=3),
@@ -62,9 +64,7 @@ def test_mutated_policies_are_taken_or_refused_in_words(
     policy, key = mutation
     status, message = _answer(policies, changed(policy, key, value))
     assert status in {201, 400, 422}, message
-    # 5.0 counts as an integer until the rules read it; the API server's own reason is clear enough.
-    if "expected XIntOrString value" not in message:
-        assert "evaluating rule" not in message
+    assert "evaluating rule" not in message
     assert "no such overload" not in message
 
 
