@@ -70,7 +70,8 @@ class Prometheus:
     def __init__(self, address: str, timeout: float) -> None:
         self.address = address.rstrip("/")
         session = _Session(self.address, timeout)
-        retry = Retry(total=0)
+        # The default of requests: no retry, and a timeout stays a timeout.
+        retry = Retry(0, read=False)
         self._client = PrometheusConnect(self.address, session=session, retry=retry)
 
     def rates(self, query: str, step: float, first: int, last: int) -> Answer:
@@ -104,13 +105,14 @@ class Prometheus:
             }
         except requests.Timeout as error:
             raise RateError(Reason.TIMEOUT, f"{self.address} did not answer in time") from error
-        except requests.RequestException as error:
-            raise RateError(
-                Reason.UNREACHABLE, f"{self.address} cannot be reached: {_cause(error)}"
-            ) from error
+        # Before RequestException: an answer that is no JSON is both a ValueError and one of those.
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise RateError(
                 Reason.UNREACHABLE, f"{self.address} does not answer as a Prometheus does: {error}"
+            ) from error
+        except requests.RequestException as error:
+            raise RateError(
+                Reason.UNREACHABLE, f"{self.address} cannot be reached: {_cause(error)}"
             ) from error
         rates = np.array([_usable(values.get(k)) for k in range(last - first + 1)])
         return Answer(rates, _problem(values.get(last - first)))

@@ -28,13 +28,8 @@ def test_observe_touches_nothing_and_auto_takes_over(
         world.set_replicas("watched", 5)
         wait_until("it to be seen", lambda: world.status("watched")["currentReplicas"] == 5)
         assert world.condition("watched", "TargetContested")["status"] == "False"
-        seen = operator.metric("headstart_decisions_total", policy="watched") or 0
-        wait_until(
-            "some more decisions",
-            lambda: (
-                (operator.metric("headstart_decisions_total", policy="watched") or 0) > seen + 3
-            ),
-        )
+        seen = operator.decisions("watched")
+        wait_until("some more decisions", lambda: operator.decisions("watched") > seen + 3)
         metadata = world.cluster.api.get(path)["metadata"]
         assert "headstart" not in {field["manager"] for field in metadata["managedFields"]}
         # Generation 1, and 2 since kubectl scaled it.

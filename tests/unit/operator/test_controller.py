@@ -1,0 +1,362 @@
+"""Ticks against a fake API server and a fake Prometheus, at a time that the test sets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from headstart_operator import controller as controllers
+from headstart_operator import status as statuses
+from headstart_operator.controller import Controller
+from headstart_operator.kube import Api, ApiError
+from headstart_operator.metrics import Metrics
+from headstart_operator.service import Key, Service
+from headstart_operator.settings import Settings
+from headstart_operator.sources.prometheus import Answer, RateError, Reason
+from headstart_operator.targets import last_setter
+from headstart_policy import artifact
+from tests.unit.operator.test_resource import MINIMAL
+from tests.unit.policy.build import a_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from headstart_operator.history import Gap
+
+NOW = 1_767_225_600.0
+KEY = Key("shop", "checkout")
+SCALE = "/apis/apps/v1/namespaces/shop/deployments/checkout/scale"
+STATUS = "/apis/headstart.dev/v1alpha1/namespaces/shop/scalingpolicies/checkout/status"
+
+
+class FakeApi(Api):
+    """Answers with what the test put there, and remembers what was written."""
+
+    def __init__(self) -> None:
+        self.replicas = 4
+        self.managers: list[dict[str, Any]] = []
+        self.patches: list[tuple[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.failures: dict[str, ApiError] = {}
+
+    def get(self, path: str, *, accept: str = "", **query: str) -> dict[str, Any]:
+        """Answer."""
+        del accept, query
+        self._fail(path)
+        if path == "/apis/apps/v1":
+            resources = [("deployments", "Deployment"), ("deployments/scale", "Scale")]
+            return {"resources": [{"name": name, "kind": kind} for name, kind in resources]}
+        if path.endswith("/scale"):
+            spec = {"replicas": self.replicas} if self.replicas else {}
+            return {"metadata": {"uid": "d"}, "spec": spec, "status": {"selector": "app=x"}}
+        if path.endswith("/pods"):
+            return {"items": []}
+        return {"metadata": {"managedFields": self.managers}}
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Take an event."""
+        self._fail(path)
+        self.events.append(body)
+        return body
+
+    def patch(self, path: str, body: Any, content_type: str) -> dict[str, Any]:
+        """Take a patch."""
+        del content_type
+        self._fail(path)
+        self.patches.append((path, json.loads(json.dumps(body))))
+        if path == SCALE:
+            self.replicas = body[1]["value"]
+        return {}
+
+    def scaled(self) -> list[int]:
+        """Return what the replicas were set to."""
+        return [body[1]["value"] for path, body in self.patches if path == SCALE]
+
+    def _fail(self, path: str) -> None:
+        if error := self.failures.get(path):
+            raise error
+
+
+class FakeSource:
+    """A Prometheus whose rate the test sets."""
+
+    rate: float | RateError = 40.0
+
+    def __init__(self, address: str, observe: object) -> None:
+        del address, observe
+        self.backfill = asyncio.Lock()
+
+    async def rates(self, query: str, gap: Gap, within: float) -> Answer:
+        """Answer with a constant."""
+        del query, within
+        if isinstance(self.rate, RateError):
+            raise self.rate
+        return Answer(np.full(gap.last - gap.first + 1, self.rate), None)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Clock:
+    """Stands still until the test moves it."""
+
+    now = NOW
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
+class Stage:
+    """A controller with one policy, and all that it sees."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.api, self.clock = FakeApi(), Clock()
+        settings = Settings(prometheus_address="http://prometheus", record=tmp_path / "record")
+        self.metrics = Metrics()
+        self.controller = Controller(self.api, settings, self.metrics, self.clock)
+
+    def upsert(self, generation: int = 1, status: Any = None, **spec: Any) -> None:
+        """Show the controller a policy."""
+        metadata = {"uid": "u", "generation": generation}
+        document = {**MINIMAL, "mode": "Auto", "seasons": [], **spec}
+        self.controller.upsert(KEY, {"metadata": metadata, "spec": document, "status": status})
+
+    @property
+    def service(self) -> Service:
+        """The policy as the controller keeps it."""
+        return self.controller._services[KEY]
+
+    async def tick(self, seconds: float = 15.0) -> dict[str, Any]:
+        """Let time pass and decide; return the status."""
+        self.clock.now += seconds
+        service = self.service
+        instant = service.due(self.clock.now, controllers.SETTLE)
+        assert instant is not None
+        service.decided_for = instant
+        await self.controller._tick_safely(service, instant)
+        await asyncio.gather(*self.controller._others)
+        return service.status
+
+    def reason(self, kind: str) -> str:
+        """Reason of a condition."""
+        conditions = self.service.status["conditions"]
+        return str(next(c["reason"] for c in conditions if c["type"] == kind))
+
+
+@pytest.fixture
+def play(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[Callable[[Stage], Any]], None]:
+    """Provide a function that runs a scene on a fresh stage."""
+    monkeypatch.setattr(controllers, "Source", FakeSource)
+    monkeypatch.setattr(FakeSource, "rate", 40.0)
+    monkeypatch.setattr(artifact, "builtin", lambda _: a_policy())
+
+    def run(scene: Callable[[Stage], Any]) -> None:
+        async def on_a_loop() -> None:
+            stage = Stage(tmp_path)
+            try:
+                await scene(stage)
+            finally:
+                await stage.controller.close(1.0)
+
+        asyncio.run(on_a_loop())
+
+    return run
+
+
+def test_a_decision_is_carried_out_told_and_remembered(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        status = await stage.tick()
+        assert stage.api.scaled() == [status["desiredReplicas"]]
+        assert status["lastScaleTime"] == "2026-01-01T00:00:00Z"
+        assert status["memory"]["contest"]["expected"] == status["desiredReplicas"]
+        assert [event["reason"] for event in stage.api.events] == ["Scaled"]
+        assert stage.api.patches[-1] == (STATUS, {"status": json.loads(json.dumps(status))})
+
+    play(scene)
+
+
+def test_an_unchanged_service_is_neither_scaled_nor_written(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statuses, "REFRESH_EVERY", 1e9)
+
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        # Its own change is news to it, and so is each quarter of the lead time that passes.
+        for _ in range(4):
+            await stage.tick()
+        written = len(stage.api.patches)
+        for _ in range(4):
+            await stage.tick()
+        assert len(stage.api.patches) == written
+
+    play(scene)
+
+
+def test_a_lost_rate_holds_and_says_so_after_four_intervals(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        await stage.tick()
+        held = stage.api.replicas
+        FakeSource.rate = RateError(Reason.TIMEOUT, "did not answer")
+        for _ in range(4):
+            await stage.tick()
+            assert stage.reason("RateAvailable") == "RateRead"
+        await stage.tick()
+        assert stage.reason("RateAvailable") == "Timeout"
+        assert stage.reason("Ready") == "RateUnavailable"
+        assert stage.api.replicas == held
+        assert "Timeout" in {event["reason"] for event in stage.api.events}
+
+    play(scene)
+
+
+def test_an_api_server_that_is_away_is_a_reason_and_no_crash(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        gone = ApiError(0, "the API server cannot be reached")
+        stage.api.failures = {SCALE: gone, STATUS: gone}
+        await stage.tick()
+        assert stage.reason("Ready") == "ApiServerUnreachable"
+        stage.api.failures = {}
+        await stage.tick()
+        assert stage.reason("Ready") == "Deciding"
+        assert stage.api.patches[-1][0] == STATUS
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(404, "TargetNotFound"), (403, "TargetForbidden"), (400, "TargetRefused")],
+)
+def test_a_target_that_cannot_be_read(play: Any, status: int, reason: str) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        stage.api.failures = {SCALE: ApiError(status, "no")}
+        await stage.tick()
+        assert stage.reason("Ready") == reason
+        assert stage.api.events[-1]["reason"] == reason
+
+    play(scene)
+
+
+def test_someone_who_was_quicker_is_not_overwritten(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+
+        def changed(path: str, body: Any, content_type: str) -> dict[str, Any]:
+            if path == SCALE:
+                raise ApiError(422, "test failed")
+            return FakeApi.patch(stage.api, path, body, content_type)
+
+        stage.api.patch = changed  # type: ignore[method-assign]
+        status = await stage.tick()
+        assert stage.reason("Ready") == "Deciding"
+        assert status["memory"]["contest"]["expected"] == 4
+        assert "Scaled" not in {event["reason"] for event in stage.api.events}
+
+    play(scene)
+
+
+def manager(name: str) -> list[dict[str, Any]]:
+    """Describe managedFields of which ``name`` set the replicas."""
+    fields: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
+    return [
+        {"manager": "kubectl-create", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}},
+        {"manager": name, "time": "2026-01-02T00:00:00Z", "fieldsV1": fields},
+    ]
+
+
+def test_after_a_kill_between_scaling_and_noting_it_we_do_not_suspect_another(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        status = await stage.tick()
+        for who, reason in (("headstart", "NotContested"), ("kubectl", "ChangedByAnother")):
+            again = Stage.__new__(Stage)
+            again.__dict__ |= stage.__dict__
+            again.controller = Controller(again.api, Settings(), Metrics(), again.clock)
+            again.upsert(status=status)
+            again.api.replicas = status["desiredReplicas"] + 1
+            again.api.managers = manager(who)
+            await again.tick()
+            assert again.reason("TargetContested") == reason
+            await again.controller.close(1.0)
+
+    play(scene)
+
+
+def test_a_bug_in_one_tick_is_told_and_the_next_one_runs(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        with monkeypatch.context() as patch:
+            patch.setattr(Service, "sight", lambda *_: 1 / 0)
+            await stage.tick()
+        assert stage.reason("Ready") == "InternalError"
+        await stage.tick()
+        assert stage.reason("Ready") == "Deciding"
+
+    play(scene)
+
+
+def test_a_spec_that_cannot_be_read_is_told_and_holds(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert(minReplicas=1000)
+        await asyncio.gather(*stage.controller._others)
+        assert stage.reason("Ready") == "SpecInvalid"
+        assert stage.service.due(NOW + 100, 0.5) is None
+        stage.upsert(generation=2)
+        await stage.tick()
+        assert stage.reason("Ready") == "Deciding"
+
+    play(scene)
+
+
+def test_a_policy_that_is_gone_is_not_decided_for(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        stage.api.failures = {STATUS: ApiError(404, "gone")}
+        await stage.tick()
+        assert not stage.controller._services
+        assert b'policy="checkout"' not in stage.metrics.expose()
+
+    play(scene)
+
+
+def test_the_loop_decides_once_an_interval(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controllers, "BEAT", 0.001)
+    decided = []
+
+    async def scene(stage: Stage) -> None:
+        async def note(service: Service, instant: float) -> None:
+            assert service is stage.service
+            decided.append(instant)
+
+        stage.controller._tick_safely = note  # type: ignore[method-assign]
+        stage.upsert()
+        loop = asyncio.create_task(stage.controller.run())
+        for seconds in (15, 5, 9, 1, 30):
+            stage.clock.now += seconds
+            await asyncio.sleep(0.02)
+        loop.cancel()
+
+    play(scene)
+    # At 15.0 s the instant has not settled yet; that of 45 s is skipped, its rate is not.
+    assert decided == [NOW, NOW + 15, NOW + 45]
+
+
+def test_who_set_the_replicas() -> None:
+    assert last_setter(manager("kube-controller-manager")) == "kube-controller-manager"
+    assert last_setter(manager("headstart")) is None
+    assert last_setter([]) == "someone"
