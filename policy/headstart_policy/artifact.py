@@ -58,7 +58,7 @@ def dump(network: Network, envelope: Envelope, card: dict[str, Any]) -> bytes:
         "envelope": json.dumps(asdict(envelope)),
         "card": json.dumps(card, sort_keys=True),
     }
-    return save(tensors, metadata=metadata)
+    return _canonical(save(tensors, metadata=metadata))
 
 
 def parse(content: bytes, digest: str | None = None) -> Policy:
@@ -117,6 +117,15 @@ def builtin(name: str = "default") -> Policy:
     if not file.is_file():
         raise ArtifactError(f"there is no builtin policy {name!r}")
     return parse(file.read_bytes())
+
+
+def _canonical(content: bytes) -> bytes:
+    """Sort the header: safetensors writes metadata in a random order, each time another digest."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
+    # The data after it stay aligned to 8 bytes, as the format wants.
+    padded = header.encode() + b" " * (-len(header.encode()) % 8)
+    return len(padded).to_bytes(8, "little") + padded + content[8 + length :]
 
 
 def _metadata(content: bytes) -> dict[str, str]:

@@ -106,3 +106,8 @@ def test_unordered_envelopes_are_refused() -> None:
 def test_an_unknown_builtin_is_named() -> None:
     with pytest.raises(ArtifactError, match="no builtin policy 'nope'"):
         artifact.builtin("nope")
+
+
+def test_the_same_policy_has_the_same_digest() -> None:
+    contents = {artifact.dump(a_network(), WIDE, {"recipe": "x", "seed": 1}) for _ in range(20)}
+    assert len(contents) == 1
