@@ -62,3 +62,4 @@ lock: .venv/.ready ## Pin the requirements anew, with hashes
 	$(LOCK) --extra operator --extra simulation --extra dev --output-file requirements/dev.txt pyproject.toml
 	echo 'torch>=2.5' | $(LOCK) --constraint requirements/dev.txt --output-file requirements/torch.txt -
 	echo uv | $(LOCK) --output-file requirements/uv.txt -
+	echo 'hatchling>=1.27' | $(LOCK) --output-file requirements/build.txt -

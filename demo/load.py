@@ -63,7 +63,7 @@ def seed_scenario(seed: int, *, whole_day: bool) -> Scenario:
     random = np.random.default_rng(seed)
     load = generate(random, 1, history + replay, SeedLoad(period=season))[0].astype(np.float64)
     return Scenario(
-        name=f"the seed's generator (seed {seed}), its day compressed to {season} min",
+        name=f"The seed's generator (seed {seed}), its day compressed to {season} min",
         history=load[:history],
         replay=load[history:],
         capacity=SEED_CAPACITY,

@@ -93,9 +93,10 @@ _PAGE = Template("""<!doctype html>
   h1 { font-size: 1.5rem; margin-bottom: 0 }
   svg { width: 100%; height: auto }
   .plot, .table { overflow-x: auto }
+  .plot svg { min-width: 40rem }
   table { border-collapse: collapse }
-  th, td { padding: .35rem 1rem .35rem 0; text-align: right; border-bottom: 1px solid #ccc;
-           font-variant-numeric: tabular-nums; white-space: nowrap }
+  th, td { padding: .35rem .8rem .35rem 0; vertical-align: bottom; text-align: right; border-bottom: 1px solid #ccc;
+           font-variant-numeric: tabular-nums }
   th:first-child { text-align: left; font-weight: normal }
   thead th { font-weight: 600 }
 </style>

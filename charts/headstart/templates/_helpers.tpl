@@ -34,20 +34,20 @@ on CRDs and namespaces: the operator does not scan for them.
 {{- define "headstart.rules" -}}
 - apiGroups: [headstart.dev]
   resources: [scalingpolicies]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [headstart.dev]
   resources: [scalingpolicies/status]
-  verbs: [patch, update]
+  verbs: [patch]
 # Trained policies, each by its name. Neither list nor watch: those would show every ConfigMap.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
-- apiGroups: ["", events.k8s.io]
+  verbs: [list]
+- apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- range .Values.scalableKinds }}
 - apiGroups: [{{ .apiGroup | quote }}]
   resources:
@@ -60,6 +60,6 @@ on CRDs and namespaces: the operator does not scan for them.
     {{- range .resources }}
     - {{ . }}/scale
     {{- end }}
-  verbs: [get, patch, update]
+  verbs: [get, patch]
 {{- end }}
 {{- end -}}
