@@ -6,17 +6,22 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.live import Live
 
 from demo.load import Scenario, seed_scenario, trace_scenario
+from demo.play import play
 from demo.report import write_report
-from demo.score import DEMO_OBJECTIVE, Score, draw_noise, score, violates
+from demo.score import DEMO_OBJECTIVE, Score, score
 from demo.screen import Moment, line, screen
 from demo.stage import Stage
 from tests.cluster import binaries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Where there is no terminal, one line in so many minutes of the load.
 LINE_MINUTES = 10
@@ -33,61 +38,50 @@ def main(trace: Path | None, full: bool, seed: int, json_file: Path | None, out:
     console = Console()
     binaries.ensure()
     began = time.monotonic()
-    try:
-        if trace:
-            scenario = trace_scenario(trace, whole_day=full)
-        else:
-            scenario = seed_scenario(seed, whole_day=full)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
+    scenario = _scenario(trace, seed, whole_day=full)
     console.print(f"[bold]Headstart demo[/]: {scenario.name}")
     console.print("One minute of the load passes in a second; a replica takes 5 to serve.\n")
-    with Stage(
-        scenario, DEMO_OBJECTIVE, lambda words: console.print(f"  {words} ...", soft_wrap=True)
-    ) as stage:
-        moments = _play(stage, scenario, console)
+    with Stage(scenario, DEMO_OBJECTIVE, lambda words: _say(console, f"{words} ...")) as stage:
+        _say(console, "Waiting for the replay to begin ...")
+        moments = _watch(stage, console)
     result = score(scenario, moments)
     files = write_report(out, scenario, result)
     seconds = time.monotonic() - began
     console.print(result.table())
     console.print(result.verdict)
     for file in files:
-        console.print(f"  {file}", highlight=False, soft_wrap=True)
+        _say(console, str(file))
     if json_file:
         _write_json(json_file, result, seconds)
     sys.exit(0 if result.scaled_ahead else 1)
 
 
-def _play(stage: Stage, scenario: Scenario, console: Console) -> list[Moment]:
-    """Look once a second while the replay runs."""
-    console.print("  Waiting for the replay to begin ...")
-    moments: list[Moment] = []
-    minutes = len(scenario.replay)
-    noise = draw_noise(minutes)
-    violations = 0
+def _scenario(trace: Path | None, seed: int, *, whole_day: bool) -> Scenario:
+    if trace is None:
+        return seed_scenario(seed, whole_day=whole_day)
+    try:
+        return trace_scenario(trace, whole_day=whole_day)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _say(console: Console, words: str) -> None:
+    console.print(f"  {words}", highlight=False, soft_wrap=True)
+
+
+def _watch(stage: Stage, console: Console) -> list[Moment]:
+    """Show the replay as a screen, or as lines where there is no terminal."""
+    minutes = len(stage.scenario.replay)
+    title = f"Headstart, live: {stage.scenario.name}"
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        for minute in range(minutes):
-            # The load of minute k arrives between start + k and start + k + 1: look in between.
-            time.sleep(max(0.0, stage.start + minute + 0.5 - time.time()))
-            seen = stage.look()
-            rate = float(scenario.replay[minute])
-            violations += violates(rate, seen.ready, scenario, float(noise[minute]))
-            moment = Moment(
-                minute=minute,
-                rate=rate,
-                demand=rate / scenario.capacity,
-                ready=seen.ready,
-                desired=seen.desired,
-                reason=seen.reason,
-                violations=violations,
-            )
-            moments.append(moment)
+
+        def show(moments: Sequence[Moment]) -> None:
             if console.is_terminal:
-                title = f"Headstart, live: {scenario.name}"
                 live.update(screen(moments, minutes, title, console.width), refresh=True)
-            elif minute % LINE_MINUTES == LINE_MINUTES - 1:
-                console.print(line(moment), soft_wrap=True, highlight=False)
-    return moments
+            elif len(moments) % LINE_MINUTES == 0:
+                console.print(line(moments[-1]), highlight=False, soft_wrap=True)
+
+        return play(stage, show)
 
 
 def _write_json(file: Path, result: Score, seconds: float) -> None:

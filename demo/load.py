@@ -97,11 +97,11 @@ def trace_scenario(file: Path, *, whole_day: bool) -> Scenario:
 
 def steepest(minutes: Floats, length: int) -> int:
     """Find where the ``length`` minutes begin in which the load climbs most, added up."""
-    smooth = np.convolve(minutes, np.full(SMOOTH_MINUTES, 1 / SMOOTH_MINUTES), "valid")
-    climbs = np.maximum(np.diff(smooth[::SMOOTH_MINUTES]), 0.0)
-    count = length // SMOOTH_MINUTES - 1
-    totals = np.convolve(climbs, np.ones(count), "valid")
-    return min(int(totals.argmax()) * SMOOTH_MINUTES, len(minutes) - length)
+    whole = len(minutes) // SMOOTH_MINUTES * SMOOTH_MINUTES
+    quarters = minutes[:whole].reshape(-1, SMOOTH_MINUTES).mean(axis=1)
+    climbs = np.maximum(np.diff(quarters), 0.0)
+    totals = np.convolve(climbs, np.ones(length // SMOOTH_MINUTES - 1), "valid")
+    return int(totals.argmax()) * SMOOTH_MINUTES
 
 
 def _per_minute(values: Floats, step_minutes: float) -> Floats:

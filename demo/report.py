@@ -95,7 +95,8 @@ _PAGE = Template("""<!doctype html>
   .plot, .table { overflow-x: auto }
   .plot svg { min-width: 40rem }
   table { border-collapse: collapse }
-  th, td { padding: .35rem .8rem .35rem 0; vertical-align: bottom; text-align: right; border-bottom: 1px solid #ccc;
+  th, td { padding: .35rem .8rem .35rem 0; vertical-align: bottom; text-align: right;
+           border-bottom: 1px solid #ccc;
            font-variant-numeric: tabular-nums }
   th:first-child { text-align: left; font-weight: normal }
   thead th { font-weight: 600 }

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import plotille
 from rich.console import Group
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -60,18 +59,22 @@ class Moment:
 def screen(moments: Sequence[Moment], minutes: int, title: str, width: int) -> RenderableType:
     """Show the newest moment, and the last hour as a plot."""
     now = moments[-1]
-    facts = Table.grid(padding=(0, 3))
-    facts.add_row(
-        f"minute [bold]{now.minute + 1}[/] of {minutes}",
-        f"rate [bold]{now.rate:,.4g}[/] requests/s",
-        f"demand [bold]{now.demand:.1f}[/]",
-        f"ready [bold]{now.ready}[/]",
-        f"warming [bold]{now.warming}[/]",
-        f"desired [bold]{now.desired}[/]",
-        f"violations [bold]{now.violations}[/] min",
+    figures = {
+        "minute": f"{now.minute + 1} of {minutes}",
+        "rate": f"{now.rate:,.4g}/s",
+        "demand": f"{now.demand:.1f}",
+        "ready": f"{now.ready}",
+        "warming": f"{now.warming}",
+        "desired": f"{now.desired}",
+        "violations": f"{now.violations} min",
+    }
+    facts = Text("   ").join(
+        Text.assemble((f"{name} ", "dim"), (value, "bold")) for name, value in figures.items()
     )
     why = Text.assemble(("why  ", "dim"), now.reason)
-    return Panel(Group(facts, why, _plot(moments, width)), title=title, subtitle="Ctrl-C ends it")
+    return Panel(
+        Group(facts, why, Text(), _plot(moments, width)), title=title, subtitle="Ctrl-C ends it"
+    )
 
 
 def line(moment: Moment) -> str:
@@ -102,7 +105,7 @@ def _plot(moments: Sequence[Moment], width: int) -> Text:
     return Text("\n").join([Text.from_ansi(figure.show()), legend])
 
 
-def _whole(value: float, chars: int, _: float, left: bool = False) -> str:  # noqa: FBT001, FBT002
-    """Label an axis; plotille calls it with ``left`` by keyword."""
+def _whole(value: float, chars: int, delta: float, left: bool = False) -> str:  # noqa: FBT001, FBT002, ARG001
+    """Label an axis, with the arguments that plotille passes by name."""
     text = f"{value:.0f}"
     return text.ljust(chars) if left else text.rjust(chars)

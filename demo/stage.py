@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from demo.exporter import JOB, METRIC, Replay, serve
 from headstart_policy import artifact
-from tests.cluster.api import APPS, ApiError
+from tests.cluster.api import APPS, CORE, ApiError
 from tests.cluster.control_plane import Cluster
 from tests.cluster.processes import free_port, wait_until
 from tests.cluster.prometheus import Prometheus, static_target
@@ -82,12 +82,21 @@ class Stage:
     def look(self) -> Sample:
         """Read the service and its policy."""
         deployment = self._get(DEPLOYMENT)
-        policy = self._get(POLICY)
+        policy = self.policy()
         return Sample(
             ready=deployment["status"].get("readyReplicas", 0),
             desired=deployment["spec"]["replicas"],
             reason=policy.get("status", {}).get("lastDecision", {}).get("reason", ""),
         )
+
+    def policy(self) -> dict[str, Any]:
+        """Read the ScalingPolicy."""
+        return self._get(POLICY)
+
+    def events(self) -> list[dict[str, Any]]:
+        """List the namespace's events."""
+        found: list[dict[str, Any]] = self._get(f"{CORE}/namespaces/{SHOP}/events")["items"]
+        return found
 
     def _set(self, stack: ExitStack) -> None:
         self._say("Starting etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok")
@@ -132,7 +141,7 @@ class Stage:
         return self.look().ready == self._first_replicas()
 
     def _scaling(self) -> bool:
-        conditions = self._get(POLICY).get("status", {}).get("conditions", [])
+        conditions = self.policy().get("status", {}).get("conditions", [])
         return any(c["type"] == "ScalingActive" and c["status"] == "True" for c in conditions)
 
     def _get(self, path: str) -> dict[str, Any]:
