@@ -205,8 +205,8 @@ def tour(out: Path, seed: int, iterations: int | None) -> None:
     click.echo(f"1. Three days of load              {pictures.draw_loads(out, seed)}")
     learner = runs.make_learner(pictures.GAME, seed=seed, iterations=iterations)
     with progress_bar("training", GAMES[pictures.GAME].steps) as show:
-        learner.train(show)
-    click.echo(f"2. Reward per iteration            {pictures.draw_training(out, learner)}")
+        greedy = pictures.train(learner, show)
+    click.echo(f"2. Reward per iteration            {pictures.draw_training(out, learner, greedy)}")
     unseen = UNSEEN + seed
     click.echo(f"3. Random against trained          {pictures.draw_games(out, learner, unseen)}")
 

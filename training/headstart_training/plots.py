@@ -27,39 +27,59 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def reward_per_iteration(
-    returns: Sequence[float], references: Mapping[str, float] | None = None
+    returns: Sequence[float],
+    greedy: Mapping[int, float] | None = None,
+    references: Mapping[str, float] | None = None,
 ) -> Figure:
     """How training went.
 
     Parameters
     ----------
     returns
-        Mean return of a game with exploration, per iteration [$].
+        Mean return of a game as training plays it, per iteration: with exploration [$].
+    greedy
+        Mean return of the greedy policy on unseen games, by the iteration [$].
     references
         Returns of others, as level lines, by their names [$].
     """
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     iterations = range(1, len(returns) + 1)
-    axes.plot(iterations, returns, color=BLUE, alpha=0.35, linewidth=1.2, label="one iteration")
+    axes.plot(
+        iterations,
+        returns,
+        color=BLUE,
+        alpha=0.35,
+        linewidth=1.2,
+        label="in training, one iteration",
+    )
     axes.plot(
         iterations,
         [np.mean(returns[max(0, i - WINDOW) : i]) for i in iterations],
         color=BLUE,
         linewidth=2.2,
-        label=f"mean of the last {WINDOW}",
+        label=f"in training, mean of the last {WINDOW}",
     )
+    if greedy:
+        axes.plot(
+            list(greedy),
+            list(greedy.values()),
+            color=ORANGE,
+            marker="o",
+            linewidth=1.6,
+            label="greedy, on unseen games",
+        )
     styles = ("--", ":", "-.")
     for index, (name, level) in enumerate((references or {}).items()):
         axes.axhline(level, color=BLACK, linestyle=styles[index % 3], linewidth=1.3, label=name)
     # The first iterations fall deep; what matters happens near the top.
-    top = max([*returns, *(references or {}).values()])
+    top = max([*returns, *(greedy or {}).values(), *(references or {}).values()])
     low = max(min(returns), top - 6000)
     axes.set_ylim(low - 0.05 * (top - low), top + 0.08 * (top - low))
     axes.set_xlim(1, max(2, len(returns)))
     axes.set_xlabel("iteration")
     axes.set_ylabel("mean return of a game [$]")
-    axes.set_title("Reward per iteration, with exploration")
+    axes.set_title("Reward per iteration")
     axes.legend(loc="lower right", frameon=False)
     _dress(axes)
     return figure
@@ -103,7 +123,8 @@ def side_by_side(games: Mapping[str, Mapping[str, Numbers]], capacity: float) ->
         Mean capacity of a machine [transactions/min].
     """
     figure = Figure(figsize=(6 * len(games), 8.2), layout="constrained")
-    grid = figure.subplots(3, len(games), sharex=True, sharey="row", squeeze=False)
+    # Machines and money have their own scale for each player: at random they dwarf all else.
+    grid = figure.subplots(3, len(games), sharex=True, squeeze=False)
     for column, (name, game) in enumerate(games.items()):
         hours = np.arange(len(game["load"])) / MINUTES_PER_HOUR
         load, machines, money = grid[:, column]
@@ -138,15 +159,17 @@ def side_by_side(games: Mapping[str, Mapping[str, Numbers]], capacity: float) ->
         money.set_xlim(0, hours[-1])
         for axes in grid[:, column]:
             _dress(axes)
-    for axes, label in zip(
-        grid[:, 0], ("load\n[transactions/min]", "machines", "reward so far [$]"), strict=True
-    ):
-        axes.set_ylabel(label)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    grid[0, 0].set_ylim(bottom=0)
-    grid[1, 0].set_ylim(bottom=0)
-    grid[1, -1].legend(loc="upper right", frameon=False, ncols=3)
-    figure.suptitle("The same minutes, played by each")
+    labels = ("load\n[transactions/min]", "machines", "reward so far [$]")
+    for row, label in zip(grid, labels, strict=True):
+        for axes in row:
+            axes.set_ylabel(label)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    for axes in grid[:2].flat:
+        axes.set_ylim(bottom=0)
+    for axes in grid[1]:
+        axes.set_ylim(top=1.2 * axes.get_ylim()[1])  # Room for the legend.
+        axes.legend(loc="upper right", frameon=False, ncols=3)
+    figure.suptitle("The same minutes, played by each (mind the scales)")
     return figure
 
 

@@ -1,5 +1,6 @@
 """A short tour of the seed's game: three pictures, from the load to a trained policy."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import gymnasium
@@ -7,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from headstart_training import plots, runs
-from headstart_training.algorithms.ppo import PPO
+from headstart_training.algorithms.ppo import PPO, Progress
 from headstart_training.baselines import Contender
 from headstart_training.baselines.seed_hpa import SeedHPA
 from headstart_training.baselines.simple import DoNothing, RandomIntegers
@@ -19,7 +20,8 @@ from headstart_training.seed_game import Rules
 GAME = "seed-game"
 EPISODES = 3
 MINUTES = 3 * 24 * 60
-REFERENCE_GAMES = 1000
+GREEDY_GAMES = 300
+GREEDY_EVERY = 10  # iterations
 UNSEEN = 1_000_000_000
 
 
@@ -29,19 +31,29 @@ def draw_loads(folder: Path, seed: int) -> Path:
     return _save(plots.days_of_load(loads), folder / "1-load.png")
 
 
-def draw_training(folder: Path, learner: PPO) -> Path:
+def train(learner: PPO, show: Callable[[Progress], None]) -> dict[int, float]:
+    """Train, and play greedily now and then: mean return on unseen games, by the iteration."""
+    greedy: dict[int, float] = {}
+
+    def after_iteration(progress: Progress) -> None:
+        if progress.iteration % GREEDY_EVERY == 0 or progress.iteration == progress.iterations:
+            greedy[progress.iteration] = _mean_return(runs.Greedy(learner.policy, GAME))
+        show(progress)
+
+    learner.train(after_iteration)
+    return greedy
+
+
+def draw_training(folder: Path, learner: PPO, greedy: dict[int, float]) -> Path:
     """Reward per iteration, beside what simpler players earn."""
-    environment, steps = GAMES[GAME].environment, GAMES[GAME].steps
     others: dict[str, Contender] = {
         "HPA 60 %, stabilised": SeedHPA(0.6, window=5),
         "do nothing": DoNothing(),
     }
-    levels = {
-        name: float(play(environment, other, games=REFERENCE_GAMES, seed=UNSEEN)["return"].mean())
-        for name, other in others.items()
-    }
-    returns = [progress.reward * steps for progress in learner.history]
-    return _save(plots.reward_per_iteration(returns, levels), folder / "2-reward.png")
+    levels = {name: _mean_return(other) for name, other in others.items()}
+    returns = [progress.reward * GAMES[GAME].steps for progress in learner.history]
+    figure = plots.reward_per_iteration(returns, greedy, levels)
+    return _save(figure, folder / "2-reward.png")
 
 
 def draw_games(folder: Path, learner: PPO, seed: int) -> Path:
@@ -70,6 +82,11 @@ def watch(player: Contender, seed: int) -> dict[str, plots.Numbers]:
         for key in keys:
             kept[key].append(float(info[key][0]))
     return {key: np.array(values) for key, values in kept.items()}
+
+
+def _mean_return(player: Contender) -> float:
+    results = play(GAMES[GAME].environment, player, games=GREEDY_GAMES, seed=UNSEEN)
+    return float(results["return"].mean())
 
 
 def _save(figure: Figure, path: Path) -> Path:

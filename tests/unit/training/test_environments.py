@@ -144,6 +144,35 @@ def test_only_ended_games_start_anew() -> None:
     assert ends > 20
 
 
+def test_scattered_games_go_on_with_the_same_load_and_another_fleet() -> None:
+    """A truncation for the learner; for the load it never happened."""
+    plain, scattered = (
+        vector(40, max_time_steps=30),
+        vector(40, max_time_steps=30, scatter_every=10),
+    )
+    nothing = np.zeros((40, 2), np.float32)
+    plain.reset(seed=2)
+    expected = [plain.step(nothing)[4]["load"] for _ in range(31)]
+    _, info = scattered.reset(seed=2)
+    fleets, loads = [info["active_machines"]], []
+    for step in range(33):
+        observation, reward, terminated, truncated, info = scattered.step(nothing)
+        assert not terminated.any()
+        assert truncated.tolist() == [step in {9, 20, 31}] * 40
+        if step in {10, 21, 32}:
+            assert (reward == 0).all()
+            assert (info["load"] == 0).all()
+            fleets.append(info["active_machines"])
+            np.testing.assert_allclose(observation[:, 3] * 833, fleets[-1], rtol=1e-6)
+        else:
+            loads.append(info["load"])
+    np.testing.assert_array_equal(loads, expected[:30])
+    for fleet in fleets:
+        assert (fleet.min(), fleet.max()) == (pytest.approx(2, abs=4), pytest.approx(48, abs=4))
+    with pytest.raises(ValueError, match="scatter_every must be at least 1 minute, is 0"):
+        vector(2, scatter_every=0)
+
+
 def test_scalar_game_refuses_steps_past_its_end() -> None:
     """The caller forgot to reset."""
     env = gymnasium.make(ENVIRONMENT, max_time_steps=0).unwrapped

@@ -20,6 +20,7 @@ from headstart_training.seed_game import Outcome, Rules, State
 
 Observations = npt.NDArray[np.float32]
 Arrays = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
 Space = gymnasium.Space[Observations]
 
 
@@ -116,6 +117,10 @@ class SeedGameVectorEnv(VectorEnv[Observations, Observations, Arrays]):
     stagger
         Begin the first game of each at a random minute, so that not all end at the same time:
         what a learner sees in one rollout is then a fair sample of all minutes of a game.
+    scatter_every
+        Truncate each game after every so many minutes too, and let it go on with the same load but
+        a fleet drawn from 0 to twice `initial_machines`, half of it in the warm-up queue: exploring
+        starts, so that a learner knows early what too many and too few machines are worth.
     load
         The load generator's numbers, as keyword arguments of
         :class:`headstart_training.loads.seed.SeedLoad`.
@@ -133,13 +138,17 @@ class SeedGameVectorEnv(VectorEnv[Observations, Observations, Arrays]):
         num_envs: int = 1,
         *,
         stagger: bool = False,
+        scatter_every: int | None = None,
         load: dict[str, Any] | None = None,
         **rules: Any,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, is {num_envs}")
         self.num_envs = num_envs
+        if scatter_every is not None and scatter_every < 1:
+            raise ValueError(f"scatter_every must be at least 1 minute, is {scatter_every}")
         self.stagger = stagger
+        self.scatter_every = scatter_every
         self.rules = Rules(**rules)
         self.load_parameters = seed_load.SeedLoad(**(load or {}))
         self.single_observation_space, self.single_action_space = _spaces(self.rules)
@@ -155,15 +164,18 @@ class SeedGameVectorEnv(VectorEnv[Observations, Observations, Arrays]):
         self._loads, self._noise = self._draw(self.num_envs)
         self._state = seed_game.start(self.rules, self.num_envs)
         self._minute = np.zeros(self.num_envs, dtype=np.int64)
+        self._truncated = np.zeros(self.num_envs, dtype=np.bool_)
         if self.stagger:
             self._minute = self.np_random.integers(self.rules.steps, size=self.num_envs)
+        if self.scatter_every:
+            self._scatter(np.ones(self.num_envs, dtype=np.bool_))
         return seed_game.observe(self._state), self._info(None)
 
     def step(
         self, actions: Observations
     ) -> tuple[Observations, Arrays, Arrays, Arrays, dict[str, Any]]:
         """Play one minute of every game; those that had ended start anew instead."""
-        ended = self._minute >= self.rules.steps
+        before, restarting = self._state, self._truncated
         minute = np.minimum(self._minute, self.rules.steps - 1)
         self._state, outcome = seed_game.step(
             self.rules,
@@ -172,34 +184,60 @@ class SeedGameVectorEnv(VectorEnv[Observations, Observations, Arrays]):
             self._loads[self._rows, minute],
             self._noise[self._rows, minute],
         )
-        self._minute = self._minute + 1
-        if ended.any():
-            outcome = self._restart(ended, outcome)
+        self._minute = self._minute + ~restarting
+        if restarting.any():
+            outcome = self._restart(restarting, before, outcome)
+        self._truncated = self._minute >= self.rules.steps
+        if self.scatter_every:
+            self._truncated |= (self._minute % self.scatter_every == 0) & ~restarting
         return (
             seed_game.observe(self._state),
             outcome.reward,
             np.zeros(self.num_envs, dtype=np.bool_),
-            self._minute >= self.rules.steps,
+            self._truncated,
             self._info(outcome),
         )
 
     def _draw(self, games: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         return _draw(self.np_random, self.rules, self.load_parameters, games)
 
-    def _restart(self, ended: npt.NDArray[np.bool_], outcome: Outcome) -> Outcome:
-        """Replace what has ended by new games in which nothing has happened yet."""
+    def _restart(self, restarting: Bools, before: State, outcome: Outcome) -> Outcome:
+        """Let what was truncated begin anew, or go on with another fleet; nothing happened yet."""
+        ended = restarting & (self._minute >= self.rules.steps)
         count = int(ended.sum())
-        self._loads[ended], self._noise[ended] = self._draw(count)
-        self._minute[ended] = 0
-        fresh = seed_game.start(self.rules, count)
-        for name in ("active", "queue", "averages"):
-            getattr(self._state, name)[ended] = getattr(fresh, name)
+        if count:
+            self._loads[ended], self._noise[ended] = self._draw(count)
+            self._minute[ended] = 0
+            self._replace(ended, seed_game.start(self.rules, count))
+        scattered = restarting & ~ended
+        if scattered.any():
+            games = {name: value[scattered] for name, value in vars(before).items()}
+            self._replace(scattered, State(**games))
+            self._scatter(scattered)
         return Outcome(
             **{
-                name: np.where(ended, np.zeros_like(value), value)
+                name: np.where(restarting, np.zeros_like(value), value)
                 for name, value in vars(outcome).items()
             }
         )
+
+    def _replace(self, games: Bools, state: State) -> None:
+        for name, value in vars(state).items():
+            getattr(self._state, name)[games] = value
+
+    def _scatter(self, games: Bools) -> None:
+        """Draw another fleet: 0 to `initial_machines` that serve, and as many that warm up."""
+        count, latency = int(games.sum()), self.rules.warmup_latency
+        active = self.np_random.integers(self.rules.initial_machines, size=count, endpoint=True)
+        warming = self.np_random.integers(self.rules.initial_machines, size=count, endpoint=True)
+        self._state.active[games] = active
+        # As many in each minute of the queue as can be ordered in one, on average.
+        share = np.minimum(warming / latency, seed_game.MAX_MACHINE_DELTA)
+        lam = np.repeat(share[:, None], latency, axis=1)
+        self._state.queue[games] = np.minimum(
+            self.np_random.poisson(lam), seed_game.MAX_MACHINE_DELTA
+        )
+        self._state.averages[games, 0, 3] = active / self.rules.max_machines
 
     def _info(self, outcome: Outcome | None) -> dict[str, Any]:
         facts: dict[str, Any] = dict(_facts(self._state, outcome))
