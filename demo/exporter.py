@@ -66,4 +66,5 @@ def serve(replay: Replay) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         server.shutdown()
+        server.server_close()
         thread.join()
