@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN_MINUTES = 60
 PLOT_ROWS = 14
 # What the plot's axis and frame take of the terminal's width.
-PLOT_MARGIN = 20
+PLOT_MARGIN = 29
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from headstart_operator.resource import Mode, Spec, SpecError
 from headstart_operator.sources.prometheus import Reason
 from headstart_operator.status import Facts, Problem, parse_time
 from headstart_policy.guardrails import FRESH_INTERVALS, Situation
-from headstart_policy.observation import Observation
+from headstart_policy.observation import Observation, recent_peak
 from headstart_policy.profile import Profiles
 
 if TYPE_CHECKING:
@@ -294,6 +294,7 @@ def situation(sights: Sequence[Sight], outside: Sequence[str | None]) -> Situati
         current=np.concatenate([sight.observation.current for sight in sights]),
         rate=np.array([sight.rate for sight in sights]),
         rate_age=np.array([sight.rate_age for sight in sights]),
+        peak=np.concatenate([recent_peak(sight.observation) for sight in sights]),
         capacity=np.array([sight.profile.capacity for sight in sights]),
         history_loaded=np.array([sight.history_loaded for sight in sights], dtype=bool),
         outside=outside,

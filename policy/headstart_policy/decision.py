@@ -10,6 +10,7 @@ import numpy as np
 from headstart_policy import envelope
 from headstart_policy.features import features, load_of
 from headstart_policy.guardrails import FALLBACK_UTILIZATION, Situation, guard
+from headstart_policy.observation import recent_peak
 from headstart_policy.reactive import ceil_replicas, reactive
 
 if TYPE_CHECKING:
@@ -114,11 +115,10 @@ def recommend_reactive(
     observation: Observation, utilization: float = FALLBACK_UTILIZATION
 ) -> Recommendation:
     """Ask the HPA's formula: for services whose policy cannot be read."""
-    level, demand = load_of(observation)
     return Recommendation(
         candidate=REACTIVE,
-        replicas=reactive(level, observation.profiles.capacity, utilization),
-        demand=demand,
+        replicas=reactive(recent_peak(observation), observation.profiles.capacity, utilization),
+        demand=load_of(observation).demand,
         outside=[None] * len(observation),
     )
 

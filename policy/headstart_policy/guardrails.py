@@ -91,6 +91,8 @@ class Situation:
         Replicas asked for at present, shape (N,).
     rate, rate_age
         Newest known rate, requests/s (NaN: never one), and its age in s; shape (N,).
+    peak
+        :func:`headstart_policy.observation.recent_peak`, shape (N,).
     capacity
         Requests/s per replica, shape (N,).
     history_loaded
@@ -110,6 +112,7 @@ class Situation:
     current: Ints
     rate: Floats
     rate_age: Floats
+    peak: Floats
     capacity: Floats
     history_loaded: Bools
     outside: Sequence[str | None]
@@ -120,6 +123,11 @@ class Situation:
     def settings(self, read: Callable[[Guardrails], float]) -> Floats:
         """Read one number of every service's limits, shape (N,)."""
         return np.array([read(limit) for limit in self.limits], dtype=np.float64)
+
+    @property
+    def reactive(self) -> Ints:
+        """What the reactive formula wants, shape (N,)."""
+        return reactive(np.fmax(self.rate, self.peak), self.capacity, FALLBACK_UTILIZATION)
 
     @property
     def lost(self) -> Bools:
@@ -145,9 +153,8 @@ def metric_loss(desired: Ints, at: Situation) -> Verdict:
     long = lost & (at.rate_age > at.settings(lambda limit: limit.metric_loss.after))
     action = np.array([limit.metric_loss.action for limit in at.limits])
     fixed = at.settings(lambda limit: limit.metric_loss.replicas or 0).astype(np.int64)
-    formula = reactive(at.rate, at.capacity, FALLBACK_UTILIZATION)
     target = np.where(long & (action == LossAction.REPLICAS), fixed, 0)
-    target = np.where(long & (action == LossAction.REACTIVE), formula, target)
+    target = np.where(long & (action == LossAction.REACTIVE), at.reactive, target)
     after = np.where(lost, np.maximum(at.current, target), desired)
 
     def reason(i: int) -> str:
@@ -169,8 +176,7 @@ def envelope(desired: Ints, at: Situation) -> Verdict:
     """Outside of what the policy was trained for the reactive formula decides."""
     outside = np.array([reason is not None for reason in at.outside], dtype=bool)
     # While the rate is lost, the formula would work on a rate that is not there.
-    formula = reactive(at.rate, at.capacity, FALLBACK_UTILIZATION)
-    after = np.where(outside & ~at.lost & at.history_loaded, formula, desired)
+    after = np.where(outside & ~at.lost & at.history_loaded, at.reactive, desired)
     return Verdict(
         "envelope", desired, after, lambda i: f"{at.outside[i]}: the reactive formula decides"
     )

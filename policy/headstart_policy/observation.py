@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 RECENT_EDGES = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
 # Lead times after the same moment one season ago: what came next, last time.
 SEASONAL_EDGES = np.array([-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
+# Those of them that lie within the last two lead times.
+PEAK_WINDOWS = np.flatnonzero(RECENT_EDGES[1:] <= 2.0)  # noqa: PLR2004
 # Windows for the noise estimate, lead times before now.
 NOISE_WINDOWS = np.array([2.0, 8.0])
 # Seasons that a policy sees at most.
@@ -160,6 +162,17 @@ def look_around(rates: CumulativeRates, now: Floats, lead_time: Floats, seasons:
     ends = flat[..., 1:].reshape(len(now), -1)
     means = rates.means(starts, np.maximum(starts, ends)).reshape(known.shape)
     return np.where(known, means, np.nan)
+
+
+def recent_peak(observation: Observation) -> Floats:
+    """Highest mean rate of a window in the last two lead times, requests/s, shape (N,).
+
+    What the reactive formula stands on, as an HPA stands on the most of its stabilisation window:
+    on the newest rate alone it would follow every dip of a noisy load down, and not get back up
+    within a lead time.
+    """
+    peak: Floats = np.fmax.reduce(observation.recent[:, PEAK_WINDOWS], axis=1)
+    return peak
 
 
 def warming_by_remaining(remaining: Floats) -> Ints:

@@ -10,6 +10,7 @@ import numpy as np
 from headstart_policy.behavior import Memory
 from headstart_policy.decision import recommend
 from headstart_policy.guardrails import Guardrails, Situation, guard
+from headstart_policy.observation import recent_peak
 from headstart_training.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Headstart:
             current=observation.current,
             rate=moment.rate,
             rate_age=moment.age,
+            peak=recent_peak(observation),
             capacity=observation.profiles.capacity,
             history_loaded=np.ones(count, dtype=np.bool_),
             outside=asked.outside,

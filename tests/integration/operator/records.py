@@ -12,6 +12,7 @@ from headstart_policy import artifact
 from headstart_policy.behavior import Memory
 from headstart_policy.decision import Decision, decide, recommend, recommend_reactive
 from headstart_policy.guardrails import Situation
+from headstart_policy.observation import recent_peak
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +63,7 @@ def replay(
         current=observation.current,
         rate=np.array([number(s["rate"], np.nan) for s in at]),
         rate_age=np.array([number(s["rateAge"], np.inf) for s in at]),
+        peak=recent_peak(observation),
         capacity=observation.profiles.capacity,
         history_loaded=np.array([s["historyLoaded"] for s in at]),
         outside=asked.outside,

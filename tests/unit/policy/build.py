@@ -89,6 +89,7 @@ def a_situation(count: int = 1, **changes: Any) -> Situation:
         current=np.full(count, 10),
         rate=np.full(count, 40.0),
         rate_age=np.zeros(count),
+        peak=np.full(count, np.nan),
         capacity=np.full(count, 5.0),
         history_loaded=np.ones(count, dtype=bool),
         outside=[None] * count,

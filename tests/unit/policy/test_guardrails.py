@@ -57,6 +57,9 @@ DOWN_OFF = Behavior(down=Rules(select=Select.DISABLED))
         # Outside of the envelope the formula decides: 40 / (0.7 * 5) is 11.4.
         (50, {"outside": ["demand = 8, trained for [10, 20]"]}, 12, ["envelope"]),
         (50, {"outside": ["demand = 8"]} | LOST, 10, ["onMetricLoss"]),
+        # ... on the most of the last two lead times, as an HPA's stabilisation has it.
+        (50, {"outside": ["demand = 8"], "peak": np.array([63.0])}, 18, ["envelope"]),
+        (50, {"outside": ["demand = 8"], "peak": np.array([35.0])}, 12, ["envelope"]),
         # Someone else sets the replicas too: raise only, also where the formula would lower.
         (9, {"raise_only": ["contested"]}, 10, ["raiseOnly"]),
         (19, {"raise_only": ["contested"]}, 19, []),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart_policy.observation import Observation, warming_by_remaining
+from headstart_policy.observation import Observation, recent_peak, warming_by_remaining
 from tests.unit.policy.build import a_profile, an_observation
 
 DAY = 200
@@ -66,6 +66,15 @@ def test_taking_undoes_concatenating() -> None:
     assert len(whole) == 3
     for i, part in enumerate(parts):
         assert whole.take(np.array([i])).to_json() == part.to_json()
+
+
+def test_the_peak_is_of_the_last_two_lead_times() -> None:
+    """Samples are a fifth of a lead time: a rise that long ago counts, an older one does not."""
+    rates = np.full((2, 60), 10.0)
+    rates[0, -10:-5] = 30.0
+    rates[1, -20:-10] = 30.0
+    assert recent_peak(an_observation(rates)).tolist() == [30.0, 10.0]
+    assert np.isnan(recent_peak(an_observation(np.full((1, 60), np.nan)))).all()
 
 
 @pytest.mark.parametrize(
