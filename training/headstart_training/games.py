@@ -96,7 +96,7 @@ GAMES: dict[str, Game] = {
         # and without scattered fleets some seeds first learn to shed machines, and never recover.
         training={"stagger": True, "scatter_every": 100, "expected_reward": True},
         ppo={
-            "iterations": 120,
+            "iterations": 200,
             "learning_rate": 2e-3,
             # A wrong fleet is mended in some minutes: what comes later is only noise.
             "gamma": 0.95,

@@ -21,7 +21,7 @@ GAME = "seed-game"
 EPISODES = 3
 MINUTES = 3 * 24 * 60
 GREEDY_GAMES = 300
-GREEDY_EVERY = 10  # iterations
+GREEDY_EVERY = 20  # iterations
 UNSEEN = 1_000_000_000
 
 
