@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,47 +37,44 @@ UNSEEN = 1_000_000_000
 SUBJECT = "PPO, greedy"
 # Games of a contest, and services of a benchmark, where nobody says how many.
 EPISODES, SERVICES = 3000, 200
+SEEN = click.IntRange(0, UNSEEN - 1)
 # Where the output is no terminal, rich would take 80 columns and break the table's lines.
 TABLE_WIDTH = 120
 
 
-@click.command()
-@click.argument("game", type=click.Choice(sorted(GAMES)))
-@click.option("--seed", type=click.IntRange(0, UNSEEN - 1), default=0, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.  [runs/GAME]")
-@click.option("--iterations", type=click.IntRange(1), help="Instead of the game's own number.")
-@click.option("--num-envs", type=click.IntRange(1), help="Games at once.")
-@click.option("--device", default="cpu", show_default=True, help="Where torch computes.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch.")
-@click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
-def train(
-    game: str,
-    seed: int,
-    out: Path | None,
-    iterations: int | None,
-    num_envs: int | None,
-    device: str,
-    threads: int,
-    *,
-    resume: bool,
-) -> None:
-    """Train a policy on GAME by PPO; the same seed gives the same policy.
+@click.group()
+def train() -> None:
+    """Train a policy; the same seed gives the same policy."""
 
-    Leaves a checkpoint, the rewards as CSV and as a plot, and the settings in the run's folder.
-    """
+
+def _game_command(game: str) -> click.Command:
+    """Make `headstart train GAME`."""
+
+    @click.command(game, help=f"Train on {GAMES[game].environment} by PPO.")
+    @click.option("--seed", type=SEEN, default=0, show_default=True)
+    @click.option("--out", type=click.Path(path_type=Path), help=f"Folder.  [runs/{game}]")
+    @click.option("--iterations", type=click.IntRange(1), help="Instead of the game's own number.")
+    @click.option("--num-envs", type=click.IntRange(1), help="Games at once.")
+    @click.option("--device", default="cpu", show_default=True, help="Where torch computes.")
+    @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+    @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
+    def command(out: Path | None, *, resume: bool, **settings: Any) -> None:
+        _train_by_ppo(game, out or Path("runs") / game, resume=resume, **settings)
+
+    return command
+
+
+for _game in GAMES:
+    train.add_command(_game_command(_game))
+
+
+def _train_by_ppo(game: str, folder: Path, *, resume: bool, **settings: Any) -> None:
+    """Leave a checkpoint, the rewards as CSV and as a plot, and the settings in the folder."""
     from headstart_training import runs
 
-    folder = out or Path("runs") / game
     checkpoint = folder / runs.CHECKPOINT
     with _errors_as_messages():
-        learner = runs.make_learner(
-            game,
-            seed=seed,
-            iterations=iterations,
-            num_envs=num_envs,
-            device=device,
-            threads=threads,
-        )
+        learner = runs.make_learner(game, **settings)
         if resume:
             learner.load(checkpoint)
         elif checkpoint.exists():
@@ -90,6 +87,37 @@ def train(
         f"\n  rewards     {folder / 'rewards.png'}"
         f"\n  checkpoint  {checkpoint}"
         f"\n  next        headstart evaluate {folder}"
+    )
+
+
+@train.command("default")
+@click.option("--seed", type=SEEN, default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/default"))
+@click.option("--iterations", type=click.IntRange(1), help="Instead of the recipe's own number.")
+def train_default(seed: int, out: Path, iterations: int | None) -> None:
+    """Train the policy that ships, by its recipe: hindsight on generated loads of every kind."""
+    from headstart_training import recipe
+    from headstart_training.algorithms.hindsight import Config
+
+    config = Config(seed=seed)
+    if iterations is not None:
+        config = replace(config, iterations=iterations)
+    began = time.monotonic()
+    with Progress(*_COLUMNS, TextColumn("regret {task.fields[loss]}")) as bar:
+        drawing = bar.add_task("drawing loads", total=recipe.WORLDS, loss="-")
+        worlds = recipe.draw_worlds(seed, lambda count: bar.update(drawing, completed=count))
+        learning = bar.add_task("learning", total=config.iterations, loss="-")
+        network, history = recipe.learn(
+            worlds,
+            config,
+            lambda step: bar.update(learning, completed=step.iteration, loss=f"{step.loss:6.2f}"),
+        )
+    file = recipe.write(out, network, config, history)
+    click.echo(
+        f"Trained in {time.monotonic() - began:.0f} s and measured."
+        f"\n  loss      {out / recipe.LOSS_PLOT}"
+        f"\n  artefact  {file}"
+        f"\n  next      headstart evaluate --artifact {file}"
     )
 
 
@@ -211,18 +239,20 @@ def tour(out: Path, seed: int, iterations: int | None) -> None:
     click.echo(f"3. Random against trained          {pictures.draw_games(out, learner, unseen)}")
 
 
+_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+    TextColumn("left"),
+    TimeRemainingColumn(),
+)
+
+
 @contextmanager
 def progress_bar(title: str, steps: int) -> Iterator[Callable[["Iteration"], None]]:
     """Show iteration, mean return of a game and time left; yields what to call after each."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("mean return {task.fields[earned]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    ) as bar:
+    with Progress(*_COLUMNS, TextColumn("mean return {task.fields[earned]}")) as bar:
         task = bar.add_task(title, total=None, earned="-")
 
         def show(progress: "Iteration") -> None:

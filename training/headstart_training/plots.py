@@ -85,6 +85,31 @@ def reward_per_iteration(
     return figure
 
 
+def loss_per_iteration(losses: Sequence[float]) -> Figure:
+    """How hindsight learning went: the loss of each world, and its running mean."""
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.subplots()
+    window = max(1, len(losses) // 20)
+    iterations = np.arange(1, len(losses) + 1)
+    axes.plot(iterations, losses, color=BLUE, alpha=0.25, linewidth=0.8, label="one world")
+    sums = np.cumsum(np.pad(np.asarray(losses, dtype=np.float64), (1, 0)))
+    means = (sums[window:] - sums[:-window]) / window
+    axes.plot(
+        iterations[window - 1 :],
+        means,
+        color=BLUE,
+        linewidth=2.2,
+        label=f"mean of the last {window}",
+    )
+    axes.set_yscale("log")
+    axes.set_xlabel("iteration")
+    axes.set_ylabel("regret per unit of fleet")
+    axes.set_title("Loss per iteration")
+    axes.legend(loc="upper right", frameon=False)
+    _dress(axes)
+    return figure
+
+
 def days_of_load(loads: Numbers) -> Figure:
     """Load of some episodes over some days.
 

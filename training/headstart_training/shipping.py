@@ -88,17 +88,17 @@ def card(run: dict[str, Any], measured: Benchmark) -> dict[str, Any]:
         "training_time": "2 to 4 minutes on two cores",
         "num_envs": run["num_envs"],
         "ppo": ppo,
-        "results": _rounded(measured.to_json()),
+        "results": rounded(measured.to_json()),
         "failure_modes": list(FAILURE_MODES),
     }
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Keep four digits: the last bits of a float are not the same on every machine."""
     if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
+        return {key: rounded(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(one) for one in value]
+        return [rounded(one) for one in value]
     if isinstance(value, float) and value and math.isfinite(value):
         return float(f"{value:.4g}")
     return value

@@ -1,0 +1,277 @@
+"""Hindsight: the gradient of what a load earns, straight through the replicas.
+
+No action changes the load, so every load prices every way to scale it: there is nothing to explore
+and no return to estimate. Ratios become replicas, replicas become ready after their lead time, and
+what they serve is money; each of these steps is differentiable, or is made so:
+
+- *ready* is the least that was asked for within the lead time (:func:`headstart_policy.physics.
+  ready_path`), a moving minimum;
+- *whole replicas*: rounded up going forward, the identity going back (a straight-through
+  estimator), so that a service of two replicas learns what rounding does to it;
+- *capacity noise* is integrated out in closed form, so the rare violation has a smooth price.
+
+The features that tell of the fleet (ready, asked, warming) are left out: what is worth asking for
+depends on the load and the lead time alone, and without them all steps of a load are one batch.
+
+Sources: Sinclair et al. 2023, Hindsight Learning for MDPs with Exogenous Inputs; Madeka et al.
+2022, Deep Inventory Management; Alvo et al. 2023, Neural Inventory Control in Networks via
+Hindsight Differentiable Policy Optimization; Bengio et al. 2013 for the straight-through estimator.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from headstart_policy.features import NAMES, features, load_of
+from headstart_policy.guardrails import Guardrails
+from headstart_policy.observation import WARMING_BINS, Observation
+from headstart_training.environments.kubernetes import LEAST_RATIO, MOST_RATIO
+from headstart_training.simulator import take_profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from headstart_policy.types import Floats
+    from headstart_training.simulator import World
+
+# What a policy may not look at, by column of the features.
+BLIND = [
+    column
+    for column, name in enumerate(NAMES)
+    if name in {"ready", "asked"} or name.startswith("warming[")
+]
+# A service weighs by the price of its mean fleet, of one replica more, and of this share of a
+# violation: else small services, whose violations cost a thousand times their fleet, drown others.
+VIOLATION_SHARE = 0.01
+# Below this many replicas the noise of their capacity is taken to be that of so many.
+LEAST_READY = 0.01
+
+
+@dataclass(frozen=True)
+class Config:
+    """How to learn.
+
+    Attributes
+    ----------
+    seed
+        Of the first weights and of the order of the worlds.
+    iterations
+        Gradient steps, one world each.
+    learning_rate
+        Adam's at the start; it falls to 0 along a cosine.
+    width
+        Of the two hidden layers.
+    averaging
+        Share by which the averaged weights, which are the result, follow in each step.
+    largest_gradient
+        Norm at which a gradient is cut.
+    first_ratio
+        Replicas over demand before anything was learned.
+    """
+
+    seed: int = 0
+    iterations: int = 2500
+    learning_rate: float = 2e-3
+    width: int = 64
+    averaging: float = 0.01
+    largest_gradient: float = 1.0
+    first_ratio: float = 1.5
+
+
+class Progress(NamedTuple):
+    """One gradient step."""
+
+    iteration: int
+    iterations: int
+    loss: float
+    """Dollars lost against the reference, over the price of the mean fleet."""
+    violations: float
+    """Mean probability that a step misses its SLO."""
+
+
+class Batch(NamedTuple):
+    """A world of N services and T steps as tensors, money in replicas' prices."""
+
+    features: Tensor
+    """Shape (N, T, F), with the blind columns 0."""
+    demand: Tensor
+    """Replicas that the recent load needs, as decisions see it, shape (N, T)."""
+    floor: Tensor
+    """Replicas of the reactive floor, shape (N, T)."""
+    load: Tensor
+    """Replicas that the load of each step really needs, shape (N, T)."""
+    lead_steps: Tensor
+    """Shape (N,)."""
+    initial: Tensor
+    """Ready replicas before the first step, shape (N,)."""
+    slo: Tensor
+    noise: Tensor
+    worth: Tensor
+    stake: Tensor
+    """The profile's, each of shape (N, 1)."""
+
+
+class Learner:
+    """Learns one policy from worlds that have passed.
+
+    Parameters
+    ----------
+    worlds
+        To learn from; their capacity noise is integrated out.
+    config
+        How to learn.
+    """
+
+    def __init__(self, worlds: Sequence[World], config: Config) -> None:
+        self.config = config
+        self._batches = [to_batch(world) for world in worlds]
+        # Threads wait for each other longer than these small networks take.
+        torch.set_num_threads(1)
+        torch.manual_seed(config.seed)
+        self._network = _network(config)
+        self._average = _network(config)
+        self._average.load_state_dict(self._network.state_dict())
+
+    def train(self, show: Callable[[Progress], None] = lambda _: None) -> list[Progress]:
+        """Take all gradient steps; ``show`` hears of each."""
+        config = self.config
+        optimizer = torch.optim.Adam(self._network.parameters(), config.learning_rate)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.iterations)
+        random = np.random.default_rng(config.seed)
+        history = []
+        for iteration in range(1, config.iterations + 1):
+            batch = self._batches[random.integers(len(self._batches))]
+            asked = desired(self._network(batch.features)[..., 0], batch)
+            earned, violations = dollars(asked, batch)
+            loss = regret(earned, batch)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped.
+            nn.utils.clip_grad_norm_(self._network.parameters(), config.largest_gradient)
+            optimizer.step()
+            schedule.step()
+            self._follow()
+            missed = violations.mean().item()
+            history.append(Progress(iteration, config.iterations, loss.item(), missed))
+            show(history[-1])
+        return history
+
+    def layers(self) -> list[tuple[Floats, Floats]]:
+        """Give the averaged weights (in, out) and biases (out,) of each layer."""
+        layers = []
+        for module in self._average:
+            if isinstance(module, nn.Linear):
+                weight = module.weight.detach().double().numpy().T.copy()
+                layers.append((weight, module.bias.detach().double().numpy()))
+        layers[0][0][BLIND] = 0.0
+        return layers
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        pairs = zip(self._average.parameters(), self._network.parameters(), strict=True)
+        for average, newest in pairs:
+            average.lerp_(newest, self.config.averaging)
+
+
+def to_batch(world: World) -> Batch:
+    """Work out all that can be seen of a world's loads; no decision changes it."""
+    services, steps = world.rates.shape
+    count = services * steps
+    observation = Observation(
+        profiles=take_profiles(world.profiles, np.repeat(np.arange(services), steps)),
+        recent=world.sight.recent[:, :steps].reshape(count, -1),
+        roughness=world.sight.roughness[:, :steps].reshape(count, -1),
+        seasonal=world.sight.seasonal[:, :steps].reshape(count, *world.sight.seasonal.shape[2:]),
+        ready=np.zeros(count, dtype=np.int64),
+        warming=np.zeros((count, WARMING_BINS), dtype=np.int64),
+        current=np.zeros(count, dtype=np.int64),
+    )
+    columns = features(observation)
+    columns[:, BLIND] = 0.0
+    profiles = world.profiles
+    newest = np.nan_to_num(world.sight.newest[:, :steps]) / profiles.capacity[:, None]
+    utilization = Guardrails(max_replicas=1).floor_utilization
+    return Batch(
+        features=_tensor(columns.reshape(services, steps, -1)),
+        demand=_tensor(np.nan_to_num(load_of(observation).demand).reshape(services, steps)),
+        floor=_tensor(np.ceil(newest / utilization)),
+        load=_tensor(world.rates / profiles.capacity[:, None]),
+        lead_steps=torch.tensor(world.lead_steps),
+        initial=_tensor(world.initial),
+        slo=_tensor(profiles.slo[:, None]),
+        noise=_tensor(profiles.capacity_noise[:, None]),
+        worth=_tensor(
+            (profiles.request_value * profiles.capacity / profiles.replica_cost)[:, None]
+        ),
+        stake=_tensor((profiles.violation_cost / profiles.replica_cost)[:, None]),
+    )
+
+
+def desired(log_ratio: Tensor, batch: Batch) -> Tensor:
+    """Replicas asked for at each step, as the operator makes them of a log ratio, shape (N, T)."""
+    bounded = log_ratio.clamp(math.log(LEAST_RATIO), math.log(MOST_RATIO))
+    exact = bounded.exp() * batch.demand
+    whole = exact + (exact.ceil() - exact).detach()
+    return torch.maximum(whole, batch.floor).clamp(min=1.0)
+
+
+def ready(asked: Tensor, batch: Batch) -> Tensor:
+    """Replicas that serve in each step: the least asked for within the lead time, shape (N, T)."""
+    path = torch.empty_like(asked)
+    for lead in set(batch.lead_steps.tolist()):
+        rows = batch.lead_steps == lead
+        before = batch.initial[rows, None].expand(-1, lead)
+        window = torch.cat([before, asked[rows]], dim=1)
+        path[rows] = -nn.functional.max_pool1d(-window, lead + 1, stride=1)
+    return path
+
+
+def dollars(asked: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Price each step: dollars over a replica's price, and the probability of a violation.
+
+    The formulas of :func:`headstart_policy.physics.expected_outcome` for one capacity draw for the
+    whole fleet, with what is asked for billed.
+    """
+    fleet = ready(asked, batch).clamp(min=LEAST_READY)
+    spread = fleet * batch.noise
+    d = (batch.load - fleet) / spread
+    served = batch.load - (batch.load - fleet) * _cdf(d) - spread * _density(d)
+    missed = _cdf((batch.slo * batch.load - fleet) / spread) * (batch.load > 0)
+    return served * batch.worth - missed * batch.stake - asked, missed
+
+
+def regret(earned: Tensor, batch: Batch) -> Tensor:
+    """Mean loss against serving everything with the fleet that demand needs, per unit of fleet."""
+    reference = batch.load * batch.worth - batch.load
+    unit = batch.load.mean(dim=1) + 1.0 + VIOLATION_SHARE * batch.stake[:, 0]
+    return ((reference - earned) / unit[:, None]).mean()
+
+
+def _network(config: Config) -> nn.Sequential:
+    last = nn.Linear(config.width, 1)
+    nn.init.zeros_(last.weight)
+    nn.init.constant_(last.bias, math.log(config.first_ratio))
+    return nn.Sequential(
+        nn.Linear(len(NAMES), config.width),
+        nn.ReLU(),
+        nn.Linear(config.width, config.width),
+        nn.ReLU(),
+        last,
+    )
+
+
+def _tensor(values: Floats | np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def _cdf(x: Tensor) -> Tensor:
+    return 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+
+def _density(x: Tensor) -> Tensor:
+    return torch.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
