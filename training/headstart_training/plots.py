@@ -79,7 +79,7 @@ def reward_per_iteration(
     axes.set_xlim(1, max(2, len(returns)))
     axes.set_xlabel("iteration")
     axes.set_ylabel("mean return of a game [$]")
-    axes.set_title("Reward per iteration")
+    axes.set_title("Reward per iteration (training explores, and from harder starts)")
     axes.legend(loc="lower right", frameon=False)
     _dress(axes)
     return figure
