@@ -62,6 +62,8 @@ class Ranges:
         Standard deviation of each step's load over its mean (seed: 0.01 to 0.05).
     metric_lag, rate_window
         Whole steps, uniform: how late the newest rate is, and how many steps it averages.
+    longest_lag, longest_window
+        The same in lead times, at most: a policy cannot see them, and has to hedge for all of them.
     jump
         Factor of a lasting change of level.
     poisson
@@ -80,16 +82,18 @@ class Ranges:
     interval: Range = (1.0, 60.0)
     season_leads: Range = (12.0, 288.0)
     step_requests: Range = (5.0, 3000.0)
-    stake: Range = (500.0, 16_000.0)
+    stake: Range = (400.0, 32_000.0)
     worth: Range = (1.5, 20.0)
-    missed: Range = (0.001, 0.01)
+    missed: Range = (0.001, 0.02)
     capacity_noise: Range = (0.05, 0.15)
     noise: Range = (0.005, 0.15)
     metric_lag: tuple[int, int] = (0, 2)
-    rate_window: tuple[int, int] = (1, 3)
+    rate_window: tuple[int, int] = (1, 4)
+    longest_lag: float = 0.25
+    longest_window: float = 0.6
     jump: Range = (0.4, 2.5)
     poisson: float = 50.0
-    jumps: float = 0.1
+    jumps: float = 0.05
     counted: float = 0.5
     seasonal_history: float = 0.75
     recent_history: float = 0.15
@@ -134,14 +138,14 @@ def draw(
     """
     groups = np.array_split(np.arange(services), min(_GROUPS, services))
     shapes = [_shape(rng, ranges) for _ in groups]
-    lag = rng.integers(ranges.metric_lag[0], ranges.metric_lag[1] + 1, services)
-    window = rng.integers(ranges.rate_window[0], ranges.rate_window[1] + 1, services)
     past = max(shape.history for shape in shapes)
     loads = np.full((services, past + steps), np.nan)
     for rows, shape in zip(groups, shapes, strict=True):
         loads[rows, past - shape.history :] = _loads(rng, ranges, shape, len(rows), steps)
     sizes = [len(rows) for rows in groups]
     lead = np.repeat([shape.lead for shape in shapes], sizes)
+    lag = _steps(rng, ranges.metric_lag, ranges.longest_lag * lead)
+    window = _steps(rng, ranges.rate_window, ranges.longest_window * lead)
     seasons = np.repeat([shape.seasons for shape in shapes], sizes, axis=0)
     profiles = _profiles(rng, ranges, lead, seasons)
     demand = _log_uniform(rng, ranges.demand, services)
@@ -247,6 +251,12 @@ def _known(rng: np.random.Generator, ranges: Ranges, lead: Ints, seasons: Floats
     part = np.ceil(rng.uniform(0.0, 1.0, count) * np.nanmax(seasons, axis=1)) + recent
     known = np.where(chance < ranges.seasonal_history + ranges.recent_history, recent, part)
     return np.where(chance < ranges.seasonal_history, 2**31, known).astype(np.int64)
+
+
+def _steps(rng: np.random.Generator, bounds: tuple[int, int], most: Floats) -> Ints:
+    """Whole steps, uniform between the bounds, the upper one lowered to ``most`` (rounded)."""
+    high = np.clip(np.round(most), bounds[0], bounds[1]).astype(np.int64)
+    return rng.integers(bounds[0], high + 1)
 
 
 def _log_uniform(rng: np.random.Generator, bounds: Range, count: int) -> Floats:

@@ -7,8 +7,8 @@ Episodes are drawn by :mod:`headstart_training.scenarios`, which says what is ra
 The reward is the dollars of a step less those of a fleet that knows the step's load and needs no
 lead time. Load does not depend on actions, so the reference changes no policy's rank; it takes
 the load's own noise out of the return. The unit of a service is the price of running its mean
-demand for a step plus a share of a violation's, so that neither large nor small services, whose
-violations cost a thousand times their fleet, drown the others.
+demand for a step plus a hundredth of a violation's, so that small services, whose violations cost
+a thousand times their fleet, do not drown the others.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ LEAST_RATIO, MOST_RATIO = 0.5, 8.0
 _LARGEST = 10.0
 # The reference fleet meets the SLO unless capacity falls by this many standard deviations.
 _REFERENCE_SIGMAS = 3.0
-# The reward of a step in violation is never below minus this.
-_VIOLATION = 400.0
+# No step in violation costs more than about this.
+_WORST = 100.0
 
 
 class _Games:
@@ -70,7 +70,7 @@ class _Games:
         self.simulator = Simulator(world)
         demand = world.rates.mean(axis=1) / world.profiles.capacity
         price = world.profiles.replica_cost * (demand + 1.0)
-        self._unit = (price + world.profiles.violation_cost / _VIOLATION) * world.profiles.interval
+        self._unit = (price + world.profiles.violation_cost / _WORST) * world.profiles.interval
         self._reference = _reference(world)
         self._look()
 
