@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 # and lead times of many intervals.
 RANGES = replace(
     scenarios.DEFAULT,
-    lead_steps=(2, 80),
+    lead_steps=(2, 40),
     worth=(0.001, 20.0),
-    step_requests=(0.1, 3000.0),
+    step_requests=(0.5, 3000.0),
     noise=(0.005, 0.25),
     poisson=0.0,
     counted=0.7,
 )
-WORLDS, SERVICES, STEPS = 80, 64, 224
+WORLDS, SERVICES, STEPS = 80, 64, 192
 LOSS_PLOT = "loss.png"
 
 

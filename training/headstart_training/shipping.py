@@ -78,7 +78,7 @@ def card(run: dict[str, Any], measured: Benchmark) -> dict[str, Any]:
     ppo = run["ppo"]
     steps = ppo["iterations"] * ppo["rollout_steps"] * run["num_envs"]
     return {
-        "name": "default",
+        "name": "ppo",
         "method": "PPO on headstart/Kubernetes-v0, warming replicas billed, reactive floor 0.9",
         "command": f"headstart train {run['game']} --seed {ppo['seed']}",
         "loads": "the seed's generator with the ranges below; no recorded load",

@@ -97,7 +97,7 @@ BAD = [
         _ONE_POLICY,
         "both",
     ),
-    Bad("spec.policy.builtin", "best", 'supported values: "default"'),
+    Bad("spec.policy.builtin", "best", 'supported values: "default", "ppo"'),
     Bad("spec.policy.configMap.name", "mine", "Required value", " ", "spec.policy.configMap.key"),
     Bad(
         "spec.policy",

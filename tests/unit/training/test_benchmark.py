@@ -17,7 +17,7 @@ from headstart_policy import artifact, envelope
 from headstart_policy.behavior import Behavior, Rules
 from headstart_policy.features import NAMES
 from headstart_policy.guardrails import Guardrails
-from headstart_training import benchmark, scenarios, settings, shipping
+from headstart_training import benchmark, recipe, scenarios, settings, shipping
 from headstart_training.algorithms.ppo import Policy
 from headstart_training.cli import evaluate
 from headstart_training.contest import Headstart, play
@@ -27,12 +27,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def measured() -> benchmark.Benchmark:
-    """Loads that neither training nor the card's own benchmark saw."""
-    return benchmark.run(
-        artifact.builtin(), services=24, minutes=1440, seed=settings.UNSEEN + 1_000_000
-    )
+COMMANDS = {
+    "default": ("headstart train default --seed 0", recipe.RANGES),
+    "ppo": ("headstart train kubernetes --seed 0", scenarios.DEFAULT),
+}
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def measured(request: pytest.FixtureRequest) -> benchmark.Benchmark:
+    """Loads that neither training nor the card's own benchmark saw, for each builtin policy."""
+    policy = artifact.builtin(request.param)
+    return benchmark.run(policy, services=24, minutes=1440, seed=settings.UNSEEN + 1_000_000)
 
 
 def _line(lines: tuple[benchmark.Line, ...], name: str) -> benchmark.Line:
@@ -68,23 +73,43 @@ def test_nobody_earns_more_than_the_clairvoyant(measured: benchmark.Benchmark) -
         assert all(line.dollars_per_day <= limit.dollars_per_day for line in lines)
 
 
-def test_the_shipped_policy_never_leaves_its_envelope_on_the_seeds_day() -> None:
+def test_the_default_beats_every_hpa_on_the_seeds_day_and_ppo() -> None:
+    seed = settings.UNSEEN + 2_000_000
+    default, ppo = (
+        benchmark.run(artifact.builtin(name), services=24, minutes=1440, seed=seed)
+        for name in ("default", "ppo")
+    )
+    for name in ("HPA 60 %", "HPA 60 %, no tolerance"):
+        assert _line(default.seed_day, name).difference_low > 0
+    for ours, theirs in (
+        (default.seed_day, ppo.seed_day),
+        (default.demonstration, ppo.demonstration),
+    ):
+        first = _line(ours, benchmark.SUBJECT).dollars_per_day
+        assert first > _line(theirs, benchmark.SUBJECT).dollars_per_day
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_shipped_policy_never_leaves_its_envelope_on_the_seeds_day(name: str) -> None:
     """Else the reactive formula would decide, and the benchmark would measure that."""
     world = settings.seed_day(16, 600, seed=settings.UNSEEN + 7)
     none = np.zeros(16, dtype=np.int64)
     warming = np.zeros((16, 4), dtype=np.int64)
-    policy = artifact.builtin()
+    policy = artifact.builtin(name)
     for t in range(0, world.steps, 10):
         seen = world.sight.observation(t, world.profiles, none, warming, none)
         assert envelope.leaves(policy.envelope, seen) == [None] * 16
 
 
-def test_the_shipped_card_says_how_it_was_made_and_what_it_is_not() -> None:
-    file = resources.files("headstart_policy").joinpath("policies", "default.safetensors")
-    policy = artifact.builtin()
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_shipped_card_says_how_it_was_made_and_what_it_is_not(name: str) -> None:
+    file = resources.files("headstart_policy").joinpath("policies", f"{name}.safetensors")
+    policy = artifact.builtin(name)
+    command, ranges = COMMANDS[name]
+    assert policy.card["name"] == name
     assert policy.digest == "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
-    assert policy.envelope == scenarios.DEFAULT.envelope()
-    assert policy.card["command"] == "headstart train kubernetes --seed 0"
+    assert policy.envelope == ranges.envelope()
+    assert policy.card["command"] == command
     assert policy.card["failure_modes"] == list(shipping.FAILURE_MODES)
     claimed = {line["name"]: line for line in policy.card["results"]["seed_day"]}
     assert claimed["best static"]["difference_low"] > 0

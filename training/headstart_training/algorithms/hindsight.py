@@ -76,7 +76,7 @@ class Config:
     """
 
     seed: int = 0
-    iterations: int = 2500
+    iterations: int = 4000
     learning_rate: float = 2e-3
     width: int = 64
     averaging: float = 0.01
