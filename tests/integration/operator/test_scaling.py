@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from headstart_policy import artifact
 from tests.cluster import wait_until
 
 if TYPE_CHECKING:
@@ -40,3 +41,18 @@ def test_replicas_follow_the_load_with_the_margin_of_the_policy(
     assert operator.metric("headstart_desired_replicas", policy="auto") == 18
     load.set("auto", 19)
     world.wait_replicas("auto", 6, 6)
+
+
+@pytest.mark.parametrize("name", ["default", "ppo"])
+@pytest.mark.usefixtures("operator")
+def test_the_policies_that_ship_are_served(world: World, load: Exporter, name: str) -> None:
+    """60 requests/s at 5 each need 12 replicas; whoever is trained wants some more."""
+    load.set(name, 60)
+    world.deployment(name)
+    world.policy(name, policy={"builtin": name})
+    world.wait_replicas(name, 13, 30)
+    world.wait_condition(name, "Ready", "True", "Deciding")
+    world.wait_condition(name, "InEnvelope", "True", "InsideEnvelope")
+    status = world.status(name)
+    assert status["policyDigest"] == artifact.builtin(name).digest
+    assert status["lastDecision"]["candidate"] == "network"
