@@ -111,13 +111,13 @@ def recommend(policy: Policy, observation: Observation) -> Recommendation:
     )
 
 
-def recommend_reactive(
-    observation: Observation, utilization: float = FALLBACK_UTILIZATION
-) -> Recommendation:
+def recommend_reactive(observation: Observation) -> Recommendation:
     """Ask the HPA's formula: for services whose policy cannot be read."""
     return Recommendation(
         candidate=REACTIVE,
-        replicas=reactive(recent_peak(observation), observation.profiles.capacity, utilization),
+        replicas=reactive(
+            recent_peak(observation), observation.profiles.capacity, FALLBACK_UTILIZATION
+        ),
         demand=load_of(observation).demand,
         outside=[None] * len(observation),
     )

@@ -6,7 +6,6 @@ import io
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from rich.console import Console
 
@@ -87,4 +86,3 @@ def test_the_screen_fits_the_terminal(width: int) -> None:
 def test_a_line_says_the_same() -> None:
     shown = line(replace(moments(10)[-1], desired=14, violations=3))
     assert "ready  10  warming   4  desired  14  violations   3 min" in shown
-    assert np.isfinite(moments(10)[-1].demand)
