@@ -7,7 +7,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 # TORCH_BACKEND=cpu takes PyTorch's own CPU build, which spares gigabytes of CUDA libraries.
 TORCH_BACKEND ?=
-TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/torch.txt)
+TORCH := $(shell sed -nE 's/^((torch|tensorboard|stable-baselines3|ray)==[^ ]*).*/\1/p' requirements/torch.txt)
 
 .PHONY: help
 help: ## Print this list
@@ -59,7 +59,7 @@ format: .venv/.ready ## Format the code
 LOCK := $(UV) pip compile --quiet --universal --no-header --generate-hashes
 lock: .venv/.ready ## Pin the requirements anew, with hashes
 	$(LOCK) --extra operator --output-file requirements/operator.txt pyproject.toml
-	$(LOCK) --extra operator --extra simulation --extra dev --output-file requirements/dev.txt pyproject.toml
-	echo 'torch>=2.5' | $(LOCK) --constraint requirements/dev.txt --output-file requirements/torch.txt -
+	$(LOCK) --extra operator --extra backtest --extra dev --constraint requirements/constraints.in --output-file requirements/dev.txt pyproject.toml
+	printf '%s\n' 'torch>=2.5' tensorboard stable-baselines3 'ray[default,rllib]' | $(LOCK) --constraint requirements/dev.txt --output-file requirements/torch.txt -
 	echo uv | $(LOCK) --output-file requirements/uv.txt -
 	echo 'hatchling>=1.27' | $(LOCK) --output-file requirements/build.txt -

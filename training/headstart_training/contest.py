@@ -11,7 +11,8 @@ from headstart_policy.behavior import Memory
 from headstart_policy.decision import recommend
 from headstart_policy.guardrails import Guardrails, Situation, guard
 from headstart_policy.observation import recent_peak
-from headstart_training.simulator import Simulator
+from headstart_policy.physics import ready_path
+from headstart_training.simulator import Simulator, serve, take_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,5 +148,44 @@ def play(world: World, decider: Decider) -> Result:
         billed=np.stack([step.billed for step in steps], axis=1),
         desired=np.stack(asked, axis=1),
         ready=np.stack([step.ready for step in steps], axis=1),
+        interval=world.profiles.interval,
+    )
+
+
+def settle(world: World, desired: Ints) -> Result:
+    """Price whole paths of desired replicas at once, shape (N, T).
+
+    Load is exogenous, so whoever needs to look at nothing but the load can say at once what they
+    would have asked for at every step. The result is that of :func:`play`: with one lead time for
+    each service, what is ready is a moving minimum of what was asked for.
+
+    Raises
+    ------
+    ValueError
+        The paths do not have the world's shape.
+    """
+    if desired.shape != world.rates.shape:
+        raise ValueError(f"desired must have shape {world.rates.shape}, has {desired.shape}")
+    services, steps = desired.shape
+    ready = np.empty_like(desired)
+    for lead in np.unique(world.lead_steps):
+        rows = world.lead_steps == lead
+        ready[rows] = ready_path(desired[rows], int(lead), world.initial[rows])
+    billed = desired if world.bill_warming else ready
+    each = np.repeat(np.arange(services), steps)
+    outcome = serve(
+        take_profiles(world.profiles, each),
+        world.common[each],
+        world.rates.ravel(),
+        None if world.noise is None else world.noise.ravel(),
+        ready.ravel(),
+        billed.ravel(),
+    )
+    return Result(
+        dollars=outcome.dollars.reshape(desired.shape),
+        violations=np.asarray(outcome.violation, dtype=np.float64).reshape(desired.shape),
+        billed=billed,
+        desired=desired,
+        ready=ready,
         interval=world.profiles.interval,
     )
