@@ -1,0 +1,1 @@
+"""Subcommands of `headstart`; each loads what it needs when it runs."""
