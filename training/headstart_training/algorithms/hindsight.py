@@ -30,9 +30,8 @@ from torch import Tensor, nn
 
 from headstart_policy.features import NAMES, features, load_of
 from headstart_policy.guardrails import Guardrails
-from headstart_policy.observation import WARMING_BINS, Observation
 from headstart_training.environments.kubernetes import LEAST_RATIO, MOST_RATIO
-from headstart_training.simulator import take_profiles
+from headstart_training.served import observations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -181,16 +180,7 @@ class Learner:
 def to_batch(world: World) -> Batch:
     """Work out all that can be seen of a world's loads; no decision changes it."""
     services, steps = world.rates.shape
-    count = services * steps
-    observation = Observation(
-        profiles=take_profiles(world.profiles, np.repeat(np.arange(services), steps)),
-        recent=world.sight.recent[:, :steps].reshape(count, -1),
-        roughness=world.sight.roughness[:, :steps].reshape(count, -1),
-        seasonal=world.sight.seasonal[:, :steps].reshape(count, *world.sight.seasonal.shape[2:]),
-        ready=np.zeros(count, dtype=np.int64),
-        warming=np.zeros((count, WARMING_BINS), dtype=np.int64),
-        current=np.zeros(count, dtype=np.int64),
-    )
+    observation = observations(world)
     columns = features(observation)
     columns[:, BLIND] = 0.0
     profiles = world.profiles
