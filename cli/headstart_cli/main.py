@@ -18,12 +18,18 @@ class Source(NamedTuple):
 
 COMMANDS = {
     "operator": Source("headstart_operator.cli", "operator", "Run the operator."),
-    "train": Source("headstart_training.cli", "training", "Train a policy in a simulator."),
-    "evaluate": Source("headstart_training.cli", "training", "Play a trained policy greedily."),
+    "train": Source(
+        "headstart_training.commands.train", "training", "Train a policy in a simulator."
+    ),
+    "evaluate": Source(
+        "headstart_training.commands.evaluate", "training", "Play a trained policy greedily."
+    ),
     "bench": Source(
         "headstart_training.commands.bench", "backtest", "Measure what is promised on this machine."
     ),
-    "tour": Source("headstart_training.cli", "training", "Draw the seed's game, step by step."),
+    "tour": Source(
+        "headstart_training.commands.tour", "training", "Draw the seed's game, step by step."
+    ),
 }
 
 

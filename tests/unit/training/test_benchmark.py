@@ -19,7 +19,7 @@ from headstart_policy.features import NAMES
 from headstart_policy.guardrails import Guardrails
 from headstart_training import benchmark, recipe, scenarios, settings, shipping
 from headstart_training.algorithms.ppo import Policy
-from headstart_training.cli import evaluate
+from headstart_training.commands.evaluate import evaluate
 from headstart_training.contest import Headstart, play
 from tests.unit.policy.build import a_policy
 

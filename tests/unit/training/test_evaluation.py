@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from headstart_training import cli
 from headstart_training.baselines.seed_hpa import SeedHPA
 from headstart_training.baselines.simple import DoNothing, RandomIntegers
+from headstart_training.commands.evaluate import evaluate
+from headstart_training.commands.tour import tour
+from headstart_training.commands.train import train
 from headstart_training.evaluation import Column, compare, play
 
 ENVIRONMENT = "headstart/SeedGame-v0"
@@ -83,7 +85,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a run of two iterations."""
     folder = tmp_path_factory.mktemp("run") / "seed-game"
     result = run(
-        cli.train, "seed-game", "--out", folder, "--iterations", 2, "--num-envs", 8, "--seed", 3
+        train, "seed-game", "--out", folder, "--iterations", 2, "--num-envs", 8, "--seed", 3
     )
     assert result.exit_code == 0, result.output
     assert "2/2" in result.output
@@ -114,7 +116,7 @@ def assert_picture(path: Path) -> None:
 def test_evaluate_shows_and_writes_the_same_figures(trained: Path, tmp_path: Path) -> None:
     """Everyone who is to be beaten, on the same games."""
     file = tmp_path / "e.json"
-    result = run(cli.evaluate, trained, "--games", 4, "--json", file)
+    result = run(evaluate, trained, "--games", 4, "--json", file)
     assert result.exit_code == 0, result.output
     facts = json.loads(file.read_text())
     assert (facts["games"], facts["steps"], facts["subject"]) == (4, 1001, "PPO, greedy")
@@ -132,10 +134,10 @@ def test_evaluate_shows_and_writes_the_same_figures(trained: Path, tmp_path: Pat
 def test_a_run_is_resumed_and_never_overwritten(trained: Path) -> None:
     """Without --resume an existing run is refused; with it, the iterations go on."""
     arguments = ("seed-game", "--out", trained, "--num-envs", 8, "--seed", 3, "--iterations")
-    result = run(cli.train, *arguments, 3)
+    result = run(train, *arguments, 3)
     assert result.exit_code == 1
     assert "exists: go on with --resume, or choose another --out" in result.output
-    result = run(cli.train, *arguments, 3, "--resume")
+    result = run(train, *arguments, 3, "--resume")
     assert result.exit_code == 0, result.output
     assert len((trained / "rewards.csv").read_text().splitlines()) == 4
 
@@ -156,7 +158,7 @@ def test_folders_that_are_no_runs_are_refused(
     """In one line, without a traceback."""
     if content is not None:
         (tmp_path / "run.json").write_text(content)
-    result = run(cli.evaluate, tmp_path)
+    result = run(evaluate, tmp_path)
     assert result.exit_code == 1
     assert message in result.output
     assert "Traceback" not in result.output
@@ -164,14 +166,14 @@ def test_folders_that_are_no_runs_are_refused(
 
 def test_resuming_nothing_is_refused(tmp_path: Path) -> None:
     """In one line, without a traceback."""
-    result = run(cli.train, "seed-game", "--resume", "--out", tmp_path, "--num-envs", 2)
+    result = run(train, "seed-game", "--resume", "--out", tmp_path, "--num-envs", 2)
     assert result.exit_code == 1
     assert "checkpoint.pt" in result.output
 
 
 def test_tour_draws_three_pictures(tmp_path: Path) -> None:
     """Load, reward per iteration, random against trained."""
-    result = run(cli.tour, "--out", tmp_path, "--iterations", 1)
+    result = run(tour, "--out", tmp_path, "--iterations", 1)
     assert result.exit_code == 0, result.output
     names = ["1-load.png", "2-reward.png", "3-random-and-trained.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names

@@ -1,0 +1,97 @@
+"""`headstart train`: one subcommand for each way to train.
+
+Torch and matplotlib load when a command runs, so that `headstart --help` is quick.
+"""
+# ruff: noqa: PLC0415  # The commands import what they need when they run.
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import Progress, TextColumn
+
+from headstart_training.commands.console import COLUMNS, SEEN, errors_as_messages, progress_bar
+from headstart_training.games import GAMES
+
+
+@click.group()
+def train() -> None:
+    """Train a policy; the same seed gives the same policy."""
+
+
+def _game_command(game: str) -> click.Command:
+    """Make `headstart train GAME`."""
+
+    @click.command(game, help=f"Train on {GAMES[game].environment} by PPO.")
+    @click.option("--seed", type=SEEN, default=0, show_default=True)
+    @click.option("--out", type=click.Path(path_type=Path), help=f"Folder.  [runs/{game}]")
+    @click.option("--iterations", type=click.IntRange(1), help="Instead of the game's own number.")
+    @click.option("--num-envs", type=click.IntRange(1), help="Games at once.")
+    @click.option("--device", default="cpu", show_default=True, help="Where torch computes.")
+    @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+    @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
+    def command(out: Path | None, *, resume: bool, **settings: Any) -> None:
+        _train_by_ppo(game, out or Path("runs") / game, resume=resume, **settings)
+
+    return command
+
+
+for _game in GAMES:
+    train.add_command(_game_command(_game))
+
+
+def _train_by_ppo(game: str, folder: Path, *, resume: bool, **settings: Any) -> None:
+    """Leave a checkpoint, the rewards as CSV and as a plot, and the settings in the folder."""
+    from headstart_training import runs
+
+    checkpoint = folder / runs.CHECKPOINT
+    with errors_as_messages():
+        learner = runs.make_learner(game, **settings)
+        if resume:
+            learner.load(checkpoint)
+        elif checkpoint.exists():
+            raise ValueError(f"{checkpoint} exists: go on with --resume, or choose another --out")
+        began = time.monotonic()
+        with progress_bar(f"training {game}", GAMES[game].steps) as show:
+            runs.train(game, learner, folder, show)
+    click.echo(
+        f"Trained in {time.monotonic() - began:.0f} s on {learner.history[-1].steps:,} steps."
+        f"\n  rewards     {folder / 'rewards.png'}"
+        f"\n  checkpoint  {checkpoint}"
+        f"\n  next        headstart evaluate {folder}"
+    )
+
+
+@train.command("default")
+@click.option("--seed", type=SEEN, default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/default"))
+@click.option("--iterations", type=click.IntRange(1), help="Instead of the recipe's own number.")
+def train_default(seed: int, out: Path, iterations: int | None) -> None:
+    """Train the policy that ships, by its recipe: hindsight on generated loads of every kind."""
+    from headstart_training import recipe
+    from headstart_training.algorithms.hindsight import Config
+
+    config = Config(seed=seed)
+    if iterations is not None:
+        config = replace(config, iterations=iterations)
+    began = time.monotonic()
+    with Progress(*COLUMNS, TextColumn("regret {task.fields[loss]}")) as bar:
+        drawing = bar.add_task("drawing loads", total=recipe.WORLDS, loss="-")
+        worlds = recipe.draw_worlds(seed, lambda count: bar.update(drawing, completed=count))
+        learning = bar.add_task("learning", total=config.iterations, loss="-")
+        network, history = recipe.learn(
+            worlds,
+            config,
+            lambda step: bar.update(learning, completed=step.iteration, loss=f"{step.loss:6.2f}"),
+        )
+    file = recipe.write(out, network, config, history)
+    click.echo(
+        f"Trained in {time.monotonic() - began:.0f} s and measured."
+        f"\n  loss      {out / recipe.LOSS_PLOT}"
+        f"\n  artefact  {file}"
+        f"\n  next      headstart evaluate --artifact {file}"
+    )
