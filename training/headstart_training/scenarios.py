@@ -170,6 +170,7 @@ def draw(
         # The noise that a profile tells of is the fleet's, as the seed's is: one draw for all.
         common=np.ones(services),
         noise=None if expected else rng.standard_normal((services, steps)),
+        past=seen[:, :past],
     )
 
 

@@ -101,15 +101,15 @@ def of_rates(
     services, steps = rates.shape[0], rates.shape[1] - past
     profiles = Profiles.stack([profile] * services)
     lead = int(np.ceil(profile.lead_time / profile.interval - 1e-9))
+    seen = measure(rates, lag, window)
     return World(
         profiles=profiles,
         rates=rates[:, past:],
-        sight=see(
-            measure(rates, lag, window), past + np.arange(steps + 1), profiles, profiles.interval
-        ),
+        sight=see(seen, past + np.arange(steps + 1), profiles, profiles.interval),
         lead_steps=np.full(services, lead),
         # A service that runs already: the fleet that the HPA at 60 % would hold.
         initial=np.ceil(rates[:, past - 1] / profile.capacity / 0.6).astype(np.int64),
         common=np.ones(services),
         noise=noise,
+        past=seen[:, :past],
     )

@@ -46,6 +46,9 @@ class World:
         its expectation.
     bill_warming
         Whether replicas are billed from creation, or from when they serve.
+    past
+        Measured rates before the first step, oldest first, as decisions have seen them, requests/s,
+        shape (N, P); NaN: unknown; ``None``: nothing is known. One column is one step.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class World:
     common: Floats
     noise: Floats | None = None
     bill_warming: bool = True
+    past: Floats | None = None
 
     def __post_init__(self) -> None:
         """Refuse what numpy would broadcast into nonsense."""
@@ -78,6 +82,8 @@ class World:
             raise ValueError(
                 f"sight must have shape {(services, steps + 1)}, has {self.sight.newest.shape}"
             )
+        if self.past is not None and (self.past.ndim, len(self.past)) != (2, services):
+            raise ValueError(f"past must have shape ({services}, P), has {self.past.shape}")
         if self.lead_steps.min() < 1:
             raise ValueError(f"lead_steps must be at least 1, is {self.lead_steps.min()}")
 
@@ -101,6 +107,7 @@ class World:
             profiles=take_profiles(self.profiles, rows),
             sight=type(self.sight)(*(part[rows] for part in self.sight)),
             noise=None if self.noise is None else self.noise[rows],
+            past=None if self.past is None else self.past[rows],
             **arrays,
         )
 
