@@ -1,0 +1,1 @@
+"""What training leaves for the cluster, applied to a real one."""
