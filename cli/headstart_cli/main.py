@@ -24,8 +24,16 @@ COMMANDS = {
     "evaluate": Source(
         "headstart_training.commands.evaluate", "training", "Play a trained policy greedily."
     ),
+    "backtest": Source(
+        "headstart_training.commands.backtest",
+        "backtest",
+        "Replay a recorded load and price every decision.",
+    ),
     "bench": Source(
         "headstart_training.commands.bench", "backtest", "Measure what is promised on this machine."
+    ),
+    "init": Source(
+        "headstart_training.commands.init", "backtest", "Write the ScalingPolicy beside an HPA."
     ),
     "tour": Source(
         "headstart_training.commands.tour", "training", "Draw the seed's game, step by step."
