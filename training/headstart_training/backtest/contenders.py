@@ -1,0 +1,45 @@
+"""Everybody who decides in a backtest, as paths of desired replicas over the test half."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from headstart_training import clairvoyant, served
+from headstart_training.baselines import hpa
+from headstart_training.baselines.tuning import tune
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from headstart_policy.artifact import Policy
+    from headstart_policy.guardrails import Guardrails
+    from headstart_policy.types import Ints
+    from headstart_training.backtest.worlds import Halves
+
+HEADSTART, NETWORK, CLAIRVOYANT = "headstart", "headstart_network", "clairvoyant"
+HPA_DEFAULT, HPA_TUNED, HPA_CURRENT, ACTUAL = "hpa_default", "hpa_tuned", "hpa_current", "actual"
+
+
+# How many decide: what a progress bar counts to.
+COUNT = 5
+
+
+class Entry(NamedTuple):
+    """One contender's part in the test half."""
+
+    name: str
+    desired: Ints
+    """Replicas asked for at each step, shape (1, T)."""
+    setting: str
+    """What it was set to, or what tuning chose, in words."""
+
+
+def enter(halves: Halves, policy: Policy, guardrails: Guardrails) -> Iterator[Entry]:
+    """Let everybody tune on the first half and decide over the second, one after the other."""
+    test = halves.test
+    yield Entry(HEADSTART, served.headstart(test, policy, guardrails), "as shipped")
+    yield Entry(NETWORK, served.network(test, policy, guardrails), "as shipped")
+    for name, candidates in ((HPA_DEFAULT, hpa.default), (HPA_TUNED, hpa.grid)):
+        choice = tune(candidates, halves.tuning)
+        yield Entry(name, choice.path(test), str(choice.choices[0]))
+    yield Entry(CLAIRVOYANT, clairvoyant.path(test), "knows the future")

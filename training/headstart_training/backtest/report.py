@@ -1,0 +1,143 @@
+"""The backtest as JSON: stable keys, one version number.
+
+A key is never renamed or removed, and its unit never changes, within one :data:`VERSION`; new keys
+may come. Where a number has no value it is null.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart_training.backtest.hours import worst_hour
+from headstart_training.backtest.services import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from headstart_training.backtest.protocol import Contest
+    from headstart_training.backtest.summary import Record
+
+VERSION = 1
+
+
+def document(
+    contests: Sequence[Contest],
+    records: Mapping[str, Record],
+    *,
+    policy: str,
+    elapsed: float,
+) -> dict[str, Any]:
+    """Write the whole report.
+
+    Parameters
+    ----------
+    contests
+        One for each service.
+    records
+        Of them, as :func:`headstart_training.backtest.summary.records` makes them.
+    policy
+        Digest of the policy file that decided.
+    elapsed
+        How long the backtest took [s].
+
+    Notes
+    -----
+    ``version``, ``policy``, ``elapsed_seconds``;
+    ``services``: see :func:`service`;
+    ``summary.contenders``: by name, see
+    :meth:`headstart_training.backtest.summary.Record.to_json`.
+    """
+    return {
+        "version": VERSION,
+        "policy": policy,
+        "elapsed_seconds": round(elapsed, 2),
+        "services": [
+            service(contest, {name: record.closures[k] for name, record in records.items()})
+            for k, contest in enumerate(contests)
+        ],
+        "summary": {
+            "services": len(contests),
+            "contenders": {name: record.to_json() for name, record in records.items()},
+        },
+    }
+
+
+def service(contest: Contest, closures: Mapping[str, float]) -> dict[str, Any]:
+    """Write one service.
+
+    Notes
+    -----
+    ``name``, ``class``, ``test_days``; ``contenders``: dollars earned less spent, expected minutes
+    under the SLO and replica-hours paid for, each per day of known load; ``closure``: of each.
+
+    ``days``: by contender, lists along ``labels`` of what each day came to; ``length`` is the known
+    part of the day, in days. ``worst_hours``: by contender, where it lost the most dollars to the
+    clairvoyant. ``settings``: what each was set to. ``assumptions``: what was taken for granted.
+    ``repairs``: what was mended in the recording.
+    """
+    accounts = contest.accounts
+    return {
+        "name": contest.service.name,
+        "class": str(contest.service.kind),
+        "test_days": round(float(contest.calendar.lengths.sum()), 4),
+        "contenders": {name: account.to_json() for name, account in accounts.items()},
+        "closure": {name: _or_null(value) for name, value in closures.items()},
+        "days": {
+            "labels": list(contest.calendar.labels),
+            "length": contest.calendar.lengths.tolist(),
+            "contenders": {
+                name: {
+                    "dollars": account.dollars.tolist(),
+                    "violation_minutes": account.violation_minutes.tolist(),
+                    "replica_hours": account.replica_hours.tolist(),
+                }
+                for name, account in accounts.items()
+            },
+        },
+        "worst_hours": {name: _hour(contest, name) for name in contest.results},
+        "settings": contest.settings,
+        "assumptions": assumptions(contest),
+        "repairs": list(contest.service.repairs),
+    }
+
+
+def assumptions(contest: Contest) -> dict[str, Any]:
+    """Write what was taken for granted, in the units of the key."""
+    profile, world = contest.profile, contest.halves.test
+    goal = profile.objective
+    return {
+        "capacity_requests_per_second": profile.capacity,
+        "capacity_noise": profile.capacity_noise,
+        "lead_time_seconds": profile.lead_time,
+        "lead_steps": int(world.lead_steps[0]),
+        "interval_seconds": profile.interval,
+        "bin_seconds": contest.service.bin,
+        "slo": goal.slo,
+        "replica_cost_per_hour": goal.replica_cost,
+        "value_per_thousand_requests": goal.request_value,
+        "violation_cost_per_minute": goal.violation_cost,
+        "tuning_days": contest.service.half * contest.service.interval / DAY,
+        "initial_replicas": int(world.initial[0]),
+        "replicas_billed_from": "creation" if np.all(world.bill_warming) else "ready",
+    }
+
+
+def _hour(contest: Contest, name: str) -> dict[str, Any]:
+    hour = worst_hour(contest, name)
+    offset = (contest.service.half + hour.start) * contest.service.interval
+    start = contest.service.start
+    return {
+        # From the recording's first row: what is known even without a calendar.
+        "start_seconds": offset,
+        "start": None if start is None else (start + timedelta(seconds=offset)).isoformat(),
+        "dollars_lost": hour.lost,
+        "violation_minutes": hour.violation_minutes,
+        "replica_hours": hour.replica_hours,
+    }
+
+
+def _or_null(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

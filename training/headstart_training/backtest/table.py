@@ -1,0 +1,89 @@
+"""The backtest as tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.markup import escape
+from rich.table import Table
+
+from headstart_training.backtest.closure import closure
+from headstart_training.backtest.contenders import CLAIRVOYANT, HEADSTART, HPA_TUNED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headstart_training.backtest.bootstrap import Interval
+    from headstart_training.backtest.protocol import Contest
+    from headstart_training.backtest.summary import Record
+
+
+def service_table(contest: Contest) -> Table:
+    """One service: a line for each contender, the most dollars first."""
+    accounts = contest.accounts
+    shown = Table(
+        title=escape(
+            f"{contest.service.name}: {contest.calendar.lengths.sum():.1f} test days,"
+            f" {contest.service.kind}"
+        ),
+        caption="closure: 0 is the tuned HPA, 1 the best possible with the future known",
+    )
+    shown.add_column("contender", no_wrap=True)
+    for heading in ("dollars\nper day", "SLO missed\n[min/day]", "replicas\n[h/day]", "closure"):
+        shown.add_column(escape(heading), justify="right", no_wrap=True)
+    shown.add_column("set to")
+    tuned = np.array(accounts[HPA_TUNED].dollars_per_day)
+    best = np.array(accounts[CLAIRVOYANT].dollars_per_day)
+    for name in sorted(accounts, key=lambda name: -accounts[name].dollars_per_day):
+        account = accounts[name]
+        part = float(closure(np.array(account.dollars_per_day), tuned, best))
+        shown.add_row(
+            name,
+            f"{account.dollars_per_day:,.0f}",
+            f"{account.violation_minutes_per_day:,.2f}",
+            f"{account.replica_hours_per_day:,.1f}",
+            figure(part),
+            escape(contest.settings[name]),
+        )
+    return shown
+
+
+def summary_table(records: Mapping[str, Record], services: int) -> Table:
+    """All services: a line for each contender, the most dollars first."""
+    subject = records[HEADSTART]
+    intervals = [f"{kind} {with_interval(of)}" for kind, (of, _) in subject.medians.items()]
+    shown = Table(
+        title=f"{services} services",
+        caption=f"headstart's closure with 95 % intervals by paired bootstrap over services and"
+        f" days: {', '.join(intervals)}, pooled {with_interval(subject.pooled)}\n"
+        "N: services whose gap to the best possible is wide enough to divide by",
+    )
+    shown.add_column("contender", no_wrap=True)
+    for kind, (_, count) in subject.medians.items():
+        shown.add_column(f"median of\n{kind}\n(N {count})", justify="right", no_wrap=True)
+    for heading in ("pooled", "worst", "won", "SLO missed\n\\[min/day]", "replicas\n\\[h/day]"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    for name, record in sorted(records.items(), key=lambda item: -item[1].dollars_per_day):
+        shown.add_row(
+            name,
+            *(figure(of.value) for of, _ in record.medians.values()),
+            figure(record.pooled.value),
+            "-" if record.worst is None else figure(record.worst[0]),
+            f"{record.won}/{services}",
+            f"{record.violation_minutes_per_day:,.2f}",
+            f"{record.replica_hours_per_day:,.1f}",
+        )
+    return shown
+
+
+def figure(value: float) -> str:
+    """Write a closure; a dash where it has no value."""
+    return f"{value:+.2f}" if np.isfinite(value) else "-"
+
+
+def with_interval(value: Interval) -> str:
+    """Write a closure and its interval, or a dash."""
+    if not np.isfinite(value.value):
+        return "-"
+    return f"{value.value:+.2f} \\[{figure(value.low)}, {figure(value.high)}]"
