@@ -33,13 +33,13 @@ def split(service: Service, profile: Profile) -> Halves:
     half = service.half
     before = min(round(DAY / service.interval), half // 2)
     return Halves(
-        tuning=_play(service, profile, before, half),
-        test=_play(service, profile, half, len(service.rates)),
+        tuning=play(service, profile, before, half),
+        test=play(service, profile, half, len(service.rates)),
         counted=service.known[half:],
     )
 
 
-def _play(service: Service, profile: Profile, past: int, end: int) -> World:
+def play(service: Service, profile: Profile, past: int, end: int) -> World:
     """Play steps ``past`` to ``end``; decisions see gaps, the simulator sees them filled."""
     filled = service.filled[None, :end]
     world = of_rates(
