@@ -129,6 +129,18 @@ def test_grain_is_independent_and_averages_out_over_longer_steps(step: float, si
     assert abs(np.corrcoef(load[:, 1:].ravel(), load[:, :-1].ravel())[0, 1]) < 0.1
 
 
+def test_grain_grows_as_the_load_thins() -> None:
+    kind = replace(STILL, night=(0.1, 0.1), sharpness=(3, 3), grain=(0.03, 0.03))
+    ratios = []
+    for thinning in (0.0, 0.5):
+        load = paths(replace(kind, thinning=(thinning, thinning)))
+        change = np.abs(np.diff(np.log(load), axis=1))
+        day, night = (load[:, 1:] > 1.0), (load[:, 1:] < 0.3)
+        ratios.append(np.median(change[night]) / np.median(change[day]))
+    assert ratios[0] == pytest.approx(1.0, rel=0.15)
+    assert ratios[1] > 2
+
+
 def test_level_shifts_last() -> None:
     load = paths(usually(shifts=(1, 1), shift=(2, 2)), services=64)
     moved = np.abs(np.log2(load[:, -1] / load[:, 0]))

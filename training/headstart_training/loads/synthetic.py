@@ -30,6 +30,8 @@ MINUTE = 60.0
 HOUR = 3600.0
 # Time scales of the movement [s]: of drift, swell and flutter.
 _TIMES = ((6 * HOUR, 48 * HOUR), (20 * MINUTE, 4 * HOUR), (2 * MINUTE, 15 * MINUTE))
+# Level below which the grain grows no more [share of the mean].
+_THINNEST = 0.05
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Kind:
     grain
         Standard deviation of the independent part of one minute's load over its mean; a step of s
         seconds has sqrt(60 / s) times that.
+    thinning
+        Exponent by which the grain grows as the load falls below its mean; 0.5: as of counts.
     eventful
         Probability that a service has events of a sort, for each of the sorts below anew.
     shifts, outages, crowds, spikes, bursts
@@ -94,6 +98,7 @@ class Kind:
     swell: Range = (0.0, 0.0)
     flutter: Range = (0.0, 0.0)
     grain: Range = (0.0, 0.0)
+    thinning: Range = (0.0, 0.0)
     eventful: float = 0.0
     shifts: Range = (0.1, 0.5)
     shift: Range = (1.15, 3.0)
@@ -143,6 +148,7 @@ SMOOTH = Kind(
     swell=(0.0, 0.02),
     flutter=(0.0, 0.012),
     grain=(0.005, 0.035),
+    thinning=(0.0, 0.5),
     eventful=0.12,
     crowds=(0.1, 1.0),
     crowd=(1.2, 6.0),
@@ -167,7 +173,9 @@ BURSTY = Kind(
     swell=(0.02, 0.2),
     flutter=(0.01, 0.15),
     grain=(0.03, 0.3),
-    eventful=0.3,
+    thinning=(0.0, 0.5),
+    eventful=0.35,
+    spikes=(1.0, 60.0),
 )
 SPARSE = Kind(
     share=0.3,
@@ -181,10 +189,12 @@ SPARSE = Kind(
     holidays=0.02,
     growth=(-0.15, 0.2),
     drift=(0.05, 0.35),
-    swell=(0.05, 0.35),
-    flutter=(0.05, 0.4),
+    swell=(0.05, 0.3),
+    flutter=(0.03, 0.35),
     grain=(0.15, 1.2),
-    eventful=0.3,
+    eventful=0.4,
+    spikes=(2.0, 150.0),
+    spike=(1.5, 20.0),
 )
 
 
@@ -250,7 +260,7 @@ def generate(
     load = waves(rng, _seasons(draw), steps, step)
     load *= np.exp(_movement(draw, steps, step))
     _happen(draw, load, step)
-    load *= np.maximum(grain(rng, draw.uniform("grain") * np.sqrt(MINUTE / step), steps), 0.0)
+    load *= _graininess(draw, load, step)
     mean = load.mean(axis=1, keepdims=True)
     # An outage over all of a short path: nothing came, and no scale makes something of it.
     normal: Floats = np.divide(load, mean, out=np.ones_like(load), where=mean > 0)
@@ -345,6 +355,16 @@ def _movement(draw: _Draw, steps: int, step: float) -> Floats:
     return growth + wander(
         draw.rng, np.stack(deviations, axis=1), np.stack(times, axis=1), steps, step
     )
+
+
+def _graininess(draw: _Draw, load: Floats, step: float) -> Floats:
+    """Independent factor of every step, shape (N, T); larger where the load is small."""
+    factor = grain(draw.rng, draw.uniform("grain") * np.sqrt(MINUTE / step), load.shape[1])
+    level = load / np.maximum(load.mean(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    thinning = draw.uniform("thinning")[:, None]
+    lift = np.maximum(level, _THINNEST) ** -thinning if thinning.any() else 1.0
+    product: Floats = np.maximum(1 + (factor - 1) * lift, 0.0)
+    return product
 
 
 def _happen(draw: _Draw, load: Floats, step: float) -> None:
