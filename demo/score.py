@@ -11,13 +11,14 @@ from rich.table import Table
 from demo.stage import COMPRESSION, LEAD_SECONDS, MOST_REPLICAS, RATE_WINDOW_SECONDS
 from headstart_policy import artifact
 from headstart_policy.guardrails import Guardrails
-from headstart_policy.physics import outcome
-from headstart_policy.profile import Objective, Profile
+from headstart_policy.physics import fleet_spread
+from headstart_policy.profile import Objective, Profile, Profiles
 from headstart_training.baselines.hpa import HPA
 from headstart_training.clairvoyant import Clairvoyant
 from headstart_training.contest import Headstart, play
 from headstart_training.scaled_ahead import Rise, rises, scaled_ahead
 from headstart_training.settings import of_rates
+from headstart_training.simulator import serve, take_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,10 +141,12 @@ def profile_of(scenario: Scenario) -> Profile:
 
 
 def violates(rate: float, ready: int, scenario: Scenario, noise: float) -> bool:
-    """Tell whether ``ready`` replicas miss the SLO at ``rate``, with one draw for the fleet."""
+    """Tell whether ``ready`` replicas miss the SLO at ``rate``, with a draw of their capacity."""
     profile = profile_of(scenario)
-    capacity = ready * profile.capacity * (1 + profile.capacity_noise * noise)
-    return capacity < profile.objective.slo * rate
+    profiles = Profiles.stack([profile])
+    spread = fleet_spread(np.array([ready]), profiles, profiles.capacity_correlation)[0]
+    capacity = ready * profile.capacity + spread * noise
+    return bool(capacity < profile.objective.slo * rate)
 
 
 def score(scenario: Scenario, moments: Sequence[Moment]) -> Score:
@@ -152,12 +155,11 @@ def score(scenario: Scenario, moments: Sequence[Moment]) -> Score:
     world = _world(scenario, moments[0].ready, noise)
     live_ready = np.array([moment.ready for moment in moments], dtype=np.float64)
     live_desired = np.array([moment.desired for moment in moments], dtype=np.float64)
-    most = int(max(world.initial.max(), np.ceil(2 * scenario.demand.max())))
     deciders: dict[str, Decider] = {
         "headstart_simulated": Headstart(artifact.builtin(), Guardrails(MOST_REPLICAS)),
         "hpa_70": HPA(0.7, window=HPA_WINDOW_SECONDS),
         "hpa_60_stabilised": HPA(0.6, window=HPA_WINDOW_SECONDS),
-        "clairvoyant": Clairvoyant(world, most),
+        "clairvoyant": Clairvoyant(world),
     }
     paths = {"headstart": _live(scenario, world, live_ready, live_desired)}
     for name, decider in deciders.items():
@@ -187,8 +189,8 @@ def _world(scenario: Scenario, initial: int, noise: Floats) -> World:
 
 def _live(scenario: Scenario, world: World, ready: Floats, desired: Floats) -> Contender:
     """Serve the replayed load with the replicas that were really ready."""
-    profiles = world.profiles
-    noise = 1 + profiles.capacity_noise[0] * world.noise[0] if world.noise is not None else 1.0
-    capacity = np.maximum(ready * scenario.capacity * noise, 0.0)
-    served = outcome(scenario.replay, capacity, desired, profiles)
+    rows = np.zeros(len(ready), dtype=np.int64)
+    noise = None if world.noise is None else world.noise[0]
+    profiles = take_profiles(world.profiles, rows)
+    served = serve(profiles, world.common[rows], scenario.replay, noise, ready, desired)
     return Contender(desired, ready, served.violation.astype(np.float64), served.dollars)

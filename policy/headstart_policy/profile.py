@@ -70,7 +70,10 @@ class Profile:
         Lengths after which the load tends to repeat, s, each longer than two lead times;
         at most :data:`headstart_policy.observation.SEASONS` of them.
     capacity_noise
-        Standard deviation of the fleet's capacity over its mean, at least 0. The seed's is 0.1.
+        Standard deviation of one replica's capacity over its mean, at least 0. The seed's is 0.1.
+    capacity_correlation
+        Between the capacities of two replicas, in [0, 1]: 0, each has its own noise, which evens
+        out in a large fleet; 1, all have the same at once (the seed's game).
 
     Raises
     ------
@@ -84,6 +87,7 @@ class Profile:
     objective: Objective = field(default_factory=Objective)
     seasons: tuple[float, ...] = (DAY, WEEK)
     capacity_noise: float = 0.1
+    capacity_correlation: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what the decision could only answer with nonsense."""
@@ -91,6 +95,10 @@ class Profile:
         _require_finite("lead_time", self.lead_time, above=0.0)
         _require_finite("interval", self.interval, above=0.0)
         _require_finite("capacity_noise", self.capacity_noise, least=0.0)
+        if not 0.0 <= self.capacity_correlation <= 1.0:
+            raise ValueError(
+                f"capacity_correlation = {self.capacity_correlation}, must be in [0, 1]"
+            )
         for season in self.seasons:
             _require_finite("season", season, above=2 * self.lead_time)
 
@@ -104,6 +112,7 @@ class Profiles:
 
     capacity: Floats
     capacity_noise: Floats
+    capacity_correlation: Floats
     lead_time: Floats
     interval: Floats
     slo: Floats
@@ -134,6 +143,9 @@ class Profiles:
         return cls(
             capacity=np.array([p.capacity for p in profiles], dtype=np.float64),
             capacity_noise=np.array([p.capacity_noise for p in profiles], dtype=np.float64),
+            capacity_correlation=np.array(
+                [p.capacity_correlation for p in profiles], dtype=np.float64
+            ),
             lead_time=np.array([p.lead_time for p in profiles], dtype=np.float64),
             interval=np.array([p.interval for p in profiles], dtype=np.float64),
             slo=np.array([o.slo for o in goals], dtype=np.float64),

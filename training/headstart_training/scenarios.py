@@ -57,7 +57,7 @@ class Ranges:
     missed
         Share of requests that the SLO allows to fail (seed: 0.005).
     capacity_noise
-        Standard deviation of the fleet's capacity over its mean (seed: 0.1).
+        Standard deviation of a replica's capacity over its mean (seed: 0.1).
     noise
         Standard deviation of each step's load over its mean (seed: 0.01 to 0.05).
     metric_lag, rate_window
@@ -69,6 +69,8 @@ class Ranges:
     poisson
         Requests that a replica serves in an interval from which on the load may have Poisson noise:
         a step of a few requests breaks its SLO by chance, whatever is decided.
+    common
+        Share of services whose replicas' capacities vary as one; the others' are independent.
     jumps, counted, seasonal_history, recent_history, second_season, unrelated_season
         Shares of services: with a jump; with Poisson noise; with a whole season of known history;
         that know nothing but the last lead times (the rest: part of a season); with a second
@@ -93,6 +95,7 @@ class Ranges:
     longest_window: float = 0.6
     jump: Range = (0.4, 2.5)
     poisson: float = 50.0
+    common: float = 0.5
     jumps: float = 0.05
     counted: float = 0.5
     seasonal_history: float = 0.75
@@ -167,8 +170,6 @@ def draw(
         sight=see(seen, past + np.arange(steps + 1.0), profiles, profiles.interval),
         lead_steps=lead,
         initial=np.ceil(first * rng.uniform(1.0, 2.0, services)).astype(np.int64),
-        # The noise that a profile tells of is the fleet's, as the seed's is: one draw for all.
-        common=np.ones(services),
         noise=None if expected else rng.standard_normal((services, steps)),
         past=seen[:, :past],
     )
@@ -234,6 +235,7 @@ def _profiles(rng: np.random.Generator, ranges: Ranges, lead: Ints, seasons: Flo
     return Profiles(
         capacity=capacity,
         capacity_noise=_log_uniform(rng, ranges.capacity_noise, count),
+        capacity_correlation=np.where(rng.random(count) < ranges.common, 1.0, 0.0),
         lead_time=lead * interval,
         interval=interval,
         slo=1 - _log_uniform(rng, ranges.missed, count),

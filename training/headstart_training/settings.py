@@ -37,7 +37,7 @@ def seed_day(services: int, minutes: int, seed: int = UNSEEN, *, expected: bool 
     expected
         Whether steps come to their expectation over the capacity noise, or to a draw of it.
     """
-    profile = Profile(CAPACITY, lead_time=5 * MINUTE, interval=MINUTE, seasons=(1440 * MINUTE,))
+    profile = _seed_profile(1440 * MINUTE)
     return _world(profile, services, minutes, 1500, seed, 0, 1, 1440.0, expected=expected)
 
 
@@ -45,8 +45,19 @@ def demonstration(
     services: int, minutes: int = 180, seed: int = UNSEEN, *, expected: bool = True
 ) -> World:
     """The seed's loads with a day of 60 minutes, three of them known; lag 1 min, window 3 min."""
-    profile = Profile(CAPACITY, lead_time=5 * MINUTE, interval=MINUTE, seasons=(60 * MINUTE,))
+    profile = _seed_profile(60 * MINUTE)
     return _world(profile, services, minutes, 180, seed, 1, 3, 60.0, expected=expected)
+
+
+def _seed_profile(day: float) -> Profile:
+    """The seed's machines: 5 minutes of warm-up, and one capacity draw for all of them."""
+    return Profile(
+        CAPACITY,
+        lead_time=5 * MINUTE,
+        interval=MINUTE,
+        seasons=(day,),
+        capacity_correlation=1.0,
+    )
 
 
 def _world(
@@ -109,7 +120,6 @@ def of_rates(
         lead_steps=np.full(services, lead),
         # A service that runs already: the fleet that the HPA at 60 % would hold.
         initial=np.ceil(rates[:, past - 1] / profile.capacity / 0.6).astype(np.int64),
-        common=np.ones(services),
         noise=noise,
         past=seen[:, :past],
     )

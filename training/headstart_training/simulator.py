@@ -38,9 +38,6 @@ class World:
         Whole steps from asking for a replica to it serving, shape (N,), at least 1.
     initial
         Ready replicas before the first step, shape (N,).
-    common
-        Correlation of the replicas' capacity noise, shape (N,): 0, each draws its own; 1, one draw
-        for the fleet.
     noise
         Standard normal draw of each step's capacity, shape (N, T); ``None``: each step comes to
         its expectation.
@@ -61,7 +58,6 @@ class World:
     sight: Sight
     lead_steps: Ints
     initial: Ints
-    common: Floats
     noise: Floats | None = None
     bill_warming: bool = True
     past: Floats | None = None
@@ -72,7 +68,6 @@ class World:
         for name, shape in (
             ("lead_steps", (services,)),
             ("initial", (services,)),
-            ("common", (services,)),
             ("noise", (services, steps)),
         ):
             value = getattr(self, name)
@@ -88,6 +83,11 @@ class World:
             raise ValueError(f"lead_steps must be at least 1, is {self.lead_steps.min()}")
 
     @property
+    def common(self) -> Floats:
+        """Correlation of the replicas' capacity noise, shape (N,)."""
+        return self.profiles.capacity_correlation
+
+    @property
     def steps(self) -> int:
         """T."""
         return int(self.rates.shape[1])
@@ -99,9 +99,7 @@ class World:
 
     def take(self, rows: Ints) -> World:
         """Pick services by index, in the order given; one may come more than once."""
-        arrays = {
-            name: getattr(self, name)[rows] for name in ("rates", "lead_steps", "initial", "common")
-        }
+        arrays = {name: getattr(self, name)[rows] for name in ("rates", "lead_steps", "initial")}
         return replace(
             self,
             profiles=take_profiles(self.profiles, rows),
@@ -174,8 +172,8 @@ def serve(
     common: Floats,
     rate: Floats,
     noise: Floats | None,
-    ready: Ints,
-    billed: Ints,
+    ready: Ints | Floats,
+    billed: Ints | Floats,
 ) -> Outcome:
     """Serve and price one step.
 

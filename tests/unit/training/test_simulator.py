@@ -35,7 +35,7 @@ def test_a_step_is_priced_by_physics_on_what_is_ready_and_asked_for() -> None:
     desired = np.array([[6, 12, 12, 12, 12]])
     dollars, billed = _play(world, desired)
     ready = ready_path(desired, 3, np.array([6]))
-    profiles, common = Profiles.stack([PROFILE]), np.ones(1)
+    profiles, common = Profiles.stack([PROFILE]), np.zeros(1)
     for t in range(5):
         expected = expected_outcome(
             np.array([40.0]), ready[:, t], desired[:, t], profiles, common
@@ -66,7 +66,9 @@ def test_drawn_capacity_averages_to_the_expectation(common: float) -> None:
     """The closed form that training is paid by is the mean of what evaluation draws."""
     count = 20_000
     rates = np.full((count, 11), 40.0)
-    world = a_world(rates, initial=np.full(count, 9), common=np.full(count, common))
+    world = a_world(rates, initial=np.full(count, 9))
+    profiles = replace(world.profiles, capacity_correlation=np.full(count, common))
+    world = replace(world, profiles=profiles)
     noise = np.random.default_rng(0).standard_normal((count, 1))
     desired = np.full(count, 9)
     expected = Simulator(world).step(desired).outcome

@@ -111,6 +111,7 @@ class Batch(NamedTuple):
     """Ready replicas before the first step, shape (N,)."""
     slo: Tensor
     noise: Tensor
+    common: Tensor
     worth: Tensor
     stake: Tensor
     """The profile's, each of shape (N, 1)."""
@@ -195,6 +196,7 @@ def to_batch(world: World) -> Batch:
         initial=_tensor(world.initial),
         slo=_tensor(profiles.slo[:, None]),
         noise=_tensor(profiles.capacity_noise[:, None]),
+        common=_tensor(profiles.capacity_correlation[:, None]),
         worth=_tensor(
             (profiles.request_value * profiles.capacity / profiles.replica_cost)[:, None]
         ),
@@ -224,11 +226,11 @@ def ready(asked: Tensor, batch: Batch) -> Tensor:
 def dollars(asked: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     """Price each step: dollars over a replica's price, and the probability of a violation.
 
-    The formulas of :func:`headstart_policy.physics.expected_outcome` for one capacity draw for the
-    whole fleet, with what is asked for billed.
+    The formulas of :func:`headstart_policy.physics.expected_outcome`, with what is asked for
+    billed.
     """
     fleet = ready(asked, batch).clamp(min=LEAST_READY)
-    spread = fleet * batch.noise
+    spread = batch.noise * (fleet * (1 - batch.common) + fleet**2 * batch.common).sqrt()
     d = (batch.load - fleet) / spread
     served = batch.load - (batch.load - fleet) * _cdf(d) - spread * _density(d)
     missed = _cdf((batch.slo * batch.load - fleet) / spread) * (batch.load > 0)
