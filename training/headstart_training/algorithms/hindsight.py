@@ -36,6 +36,7 @@ from headstart_training.served import observations
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from headstart_policy.network import Network
     from headstart_policy.types import Floats
     from headstart_training.simulator import World
 
@@ -126,15 +127,21 @@ class Learner:
         To learn from; their capacity noise is integrated out.
     config
         How to learn.
+    start
+        Weights to go on from; ``None``: random ones. Its layers must be as wide as the config says.
     """
 
-    def __init__(self, worlds: Sequence[World], config: Config) -> None:
+    def __init__(
+        self, worlds: Sequence[World], config: Config, start: Network | None = None
+    ) -> None:
         self.config = config
         self._batches = [to_batch(world) for world in worlds]
         # Threads wait for each other longer than these small networks take.
         torch.set_num_threads(1)
         torch.manual_seed(config.seed)
         self._network = _network(config)
+        if start is not None:
+            _load(self._network, start)
         self._average = _network(config)
         self._average.load_state_dict(self._network.state_dict())
 
@@ -255,6 +262,14 @@ def _network(config: Config) -> nn.Sequential:
         nn.ReLU(),
         last,
     )
+
+
+@torch.no_grad()
+def _load(module: nn.Sequential, network: Network) -> None:
+    linear = [layer for layer in module if isinstance(layer, nn.Linear)]
+    for layer, weight, bias in zip(linear, network.weights, network.biases, strict=True):
+        layer.weight.copy_(torch.tensor(weight.T))
+        layer.bias.copy_(torch.tensor(bias))
 
 
 def _tensor(values: Floats | np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Tensor:
