@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from headstart_policy.guardrails import Guardrails
     from headstart_policy.types import Ints
     from headstart_training.backtest.worlds import Halves
+    from headstart_training.baselines.hpa import HPA
+    from headstart_training.baselines.tuning import Candidate
 
 HEADSTART, NETWORK, CLAIRVOYANT = "headstart", "headstart_network", "clairvoyant"
 HPA_DEFAULT, HPA_TUNED, HPA_CURRENT, ACTUAL = "hpa_default", "hpa_tuned", "hpa_current", "actual"
 
-
-# How many decide: what a progress bar counts to.
-COUNT = 5
+# How each baseline is tuned, by its name.
+BASELINES = {HPA_DEFAULT: hpa.default, HPA_TUNED: hpa.grid}
+# How many decide without those that only some services have: what a progress bar counts to.
+COUNT = len(BASELINES) + 3
 
 
 class Entry(NamedTuple):
@@ -32,14 +35,30 @@ class Entry(NamedTuple):
     """Replicas asked for at each step, shape (1, T)."""
     setting: str
     """What it was set to, or what tuning chose, in words."""
+    choice: Candidate | None = None
+    """A baseline, as it was tuned."""
 
 
-def enter(halves: Halves, policy: Policy, guardrails: Guardrails) -> Iterator[Entry]:
-    """Let everybody tune on the first half and decide over the second, one after the other."""
+def enter(
+    halves: Halves, policy: Policy, guardrails: Guardrails, current: HPA | None
+) -> Iterator[Entry]:
+    """Let everybody tune on the first half and decide over the second, one after the other.
+
+    Parameters
+    ----------
+    halves
+        Of one service.
+    policy, guardrails
+        Headstart's.
+    current
+        The user's own HPA, where it is known.
+    """
     test = halves.test
     yield Entry(HEADSTART, served.headstart(test, policy, guardrails), "as shipped")
-    yield Entry(NETWORK, served.network(test, policy, guardrails), "as shipped")
-    for name, candidates in ((HPA_DEFAULT, hpa.default), (HPA_TUNED, hpa.grid)):
-        choice = tune(candidates, halves.tuning)
-        yield Entry(name, choice.path(test), str(choice.choices[0]))
+    yield Entry(NETWORK, served.network(test, policy, guardrails), "as shipped, no selector")
+    if current is not None:
+        yield Entry(HPA_CURRENT, current.path(test), str(current), current)
+    for name, candidates in BASELINES.items():
+        (choice,) = tune(candidates, halves.tuning).choices
+        yield Entry(name, choice.path(test), str(choice), choice)
     yield Entry(CLAIRVOYANT, clairvoyant.path(test), "knows the future")

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart_training.backtest.actual import distance
+from headstart_training.backtest.contenders import ACTUAL, HPA_CURRENT, HPA_DEFAULT, HPA_TUNED
 from headstart_training.backtest.hours import worst_hour
 from headstart_training.backtest.services import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from headstart_training.backtest.judgement import Judgement
     from headstart_training.backtest.protocol import Contest
     from headstart_training.backtest.summary import Record
 
@@ -24,7 +27,7 @@ VERSION = 1
 
 
 def document(
-    contests: Sequence[Contest],
+    judgements: Sequence[Judgement],
     records: Mapping[str, Record],
     *,
     policy: str,
@@ -34,7 +37,7 @@ def document(
 
     Parameters
     ----------
-    contests
+    judgements
         One for each service.
     records
         Of them, as :func:`headstart_training.backtest.summary.records` makes them.
@@ -55,17 +58,18 @@ def document(
         "policy": policy,
         "elapsed_seconds": round(elapsed, 2),
         "services": [
-            service(contest, {name: record.closures[k] for name, record in records.items()})
-            for k, contest in enumerate(contests)
+            service(judgement, {name: record.closures[k] for name, record in records.items()})
+            for k, judgement in enumerate(judgements)
         ],
         "summary": {
-            "services": len(contests),
+            "services": len(judgements),
+            "replica_hours_saved_at_equal_violations": _savings(judgements),
             "contenders": {name: record.to_json() for name, record in records.items()},
         },
     }
 
 
-def service(contest: Contest, closures: Mapping[str, float]) -> dict[str, Any]:
+def service(judgement: Judgement, closures: Mapping[str, float]) -> dict[str, Any]:
     """Write one service.
 
     Notes
@@ -75,9 +79,17 @@ def service(contest: Contest, closures: Mapping[str, float]) -> dict[str, Any]:
 
     ``days``: by contender, lists along ``labels`` of what each day came to; ``length`` is the known
     part of the day, in days. ``worst_hours``: by contender, where it lost the most dollars to the
-    clairvoyant. ``settings``: what each was set to. ``assumptions``: what was taken for granted.
-    ``repairs``: what was mended in the recording.
+    clairvoyant. ``front``: both ways to trade replica-hours for violation minutes, ``setting`` as
+    in :class:`headstart_training.backtest.front.Point`. ``sensitivity``: what everybody comes to
+    where capacity or lead time is this multiple of what was assumed. ``saturation``: steps in
+    which the recording may hide a larger load, and who wins if it did.
+
+    ``reference``: whom Headstart has to beat; ``winner``: who does. ``settings``: what each was set
+    to. ``assumptions``: what was taken for granted. ``repairs``: what was mended in the recording.
+    ``distance_to_actual``: mean replicas (and mean distance) by which a simulated HPA was off what
+    really ran; null where that is unknown.
     """
+    contest = judgement.contest
     accounts = contest.accounts
     return {
         "name": contest.service.name,
@@ -98,6 +110,12 @@ def service(contest: Contest, closures: Mapping[str, float]) -> dict[str, Any]:
             },
         },
         "worst_hours": {name: _hour(contest, name) for name in contest.results},
+        "front": judgement.front.to_json(),
+        "sensitivity": [truth.to_json() for truth in judgement.truths],
+        "saturation": judgement.saturation.to_json(),
+        "reference": contest.reference,
+        "winner": contest.winner if judgement.saturation.conclusive else None,
+        "distance_to_actual": _distance(contest),
         "settings": contest.settings,
         "assumptions": assumptions(contest),
         "repairs": list(contest.service.repairs),
@@ -111,6 +129,7 @@ def assumptions(contest: Contest) -> dict[str, Any]:
     return {
         "capacity_requests_per_second": profile.capacity,
         "capacity_noise": profile.capacity_noise,
+        "capacity_correlation": profile.capacity_correlation,
         "lead_time_seconds": profile.lead_time,
         "lead_steps": int(world.lead_steps[0]),
         "interval_seconds": profile.interval,
@@ -122,6 +141,30 @@ def assumptions(contest: Contest) -> dict[str, Any]:
         "tuning_days": contest.service.half * contest.service.interval / DAY,
         "initial_replicas": int(world.initial[0]),
         "replicas_billed_from": "creation" if np.all(world.bill_warming) else "ready",
+    }
+
+
+def _savings(judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """Median by class of what Headstart saves, and the services for which it can be said."""
+    savings: dict[str, list[float]] = {}
+    for judgement in judgements:
+        of_kind = savings.setdefault(str(judgement.contest.service.kind), [])
+        if np.isfinite(judgement.front.saving):
+            of_kind.append(judgement.front.saving)
+    return {
+        kind: {"value": float(np.median(of)) if of else None, "services": len(of)}
+        for kind, of in savings.items()
+    }
+
+
+def _distance(contest: Contest) -> dict[str, Any] | None:
+    if ACTUAL not in contest.results:
+        return None
+    real, counted = contest.results[ACTUAL].desired, contest.calendar.counted
+    return {
+        name: distance(contest.results[name].desired, real, counted)._asdict()
+        for name in (HPA_CURRENT, HPA_DEFAULT, HPA_TUNED)
+        if name in contest.results
     }
 
 

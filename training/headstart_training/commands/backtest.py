@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from headstart_policy.artifact import Policy
-    from headstart_training.backtest.protocol import Contest
+    from headstart_training.backtest.judgement import Judgement
     from headstart_training.backtest.services import Service
     from headstart_training.backtest.setting import Setting
 
@@ -68,16 +68,16 @@ def backtest(
         objective = Objective(slo / 100, replica_cost, request_value, violation_cost)
         setting = Setting(objective, lead_time, capacity)
         served = _read_policy(policy)
-        contests = _hold([_read(path) for path in traces], setting, served)
-    found = records(contests)
+        judgements = _judge([_read(path) for path in traces], setting, served)
+    found = records([judgement.contest for judgement in judgements])
     shown = console()
-    for contest in contests:
-        shown.print(service_table(contest))
-    if len(contests) > 1:
-        shown.print(summary_table(found, len(contests)))
+    for judgement in judgements:
+        shown.print(service_table(judgement.contest))
+    if len(judgements) > 1:
+        shown.print(summary_table(found, len(judgements)))
     elapsed = time.monotonic() - began
     if json_file:
-        facts = document(contests, found, policy=served.digest, elapsed=elapsed)
+        facts = document(judgements, found, policy=served.digest, elapsed=elapsed)
         json_file.write_text(json.dumps(facts, indent=2) + "\n")
 
 
@@ -94,17 +94,19 @@ def _read_policy(path: Path | None) -> Policy:
     return builtin() if path is None else parse(path.read_bytes())
 
 
-def _hold(services: Sequence[Service], setting: Setting, policy: Policy) -> list[Contest]:
-    from headstart_training.backtest.protocol import hold
+def _judge(services: Sequence[Service], setting: Setting, policy: Policy) -> list[Judgement]:
+    from headstart_training.backtest.judgement import judge
 
     with _progress(len(services)) as heard:
-        return [hold(service, setting, policy, heard) for service in services]
+        return [
+            judge(service, setting.profile(service), policy, heard=heard) for service in services
+        ]
 
 
 @contextmanager
 def _progress(services: int) -> Iterator[Callable[[str], None]]:
-    from headstart_training.backtest.contenders import COUNT
+    from headstart_training.backtest.judgement import STAGES
 
     with Progress(*COLUMNS, transient=True) as bar:
-        task = bar.add_task("reading", total=services * COUNT)
+        task = bar.add_task("reading", total=services * STAGES)
         yield lambda who: bar.update(task, advance=1, description=who)

@@ -1,0 +1,51 @@
+"""All that is to be said of one service: the contest, and how far it can be trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from headstart_training.backtest.contenders import COUNT, HPA_TUNED
+from headstart_training.backtest.front import Front, fronts
+from headstart_training.backtest.protocol import GUARDRAILS, Contest, hold
+from headstart_training.backtest.saturation import Saturation, repeat
+from headstart_training.backtest.sensitivity import Truth, sensitivity
+from headstart_training.baselines.hpa import HPA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headstart_policy.artifact import Policy
+    from headstart_policy.profile import Profile
+    from headstart_training.backtest.services import Service
+
+# What a progress bar counts to: the contenders, settings, sensitivity.
+STAGES = COUNT + 2
+
+
+class Judgement(NamedTuple):
+    """One service."""
+
+    contest: Contest
+    front: Front
+    truths: tuple[Truth, ...]
+    saturation: Saturation
+
+
+def judge(
+    service: Service,
+    profile: Profile,
+    policy: Policy,
+    current: HPA | None = None,
+    heard: Callable[[str], None] = lambda _: None,
+) -> Judgement:
+    """Play one service in every way; parameters are those of ``protocol.hold``."""
+    contest = hold(service, profile, policy, current, heard)
+    test, calendar = contest.halves.test, contest.calendar
+    tuned = contest.choices[HPA_TUNED]
+    if not isinstance(tuned, HPA):
+        raise TypeError(f"{HPA_TUNED} was tuned to a {type(tuned).__name__}")
+    front = fronts(test, calendar, tuned, policy, GUARDRAILS)
+    heard(f"{service.name}: settings")
+    truths = sensitivity(test, calendar, contest.paths)
+    heard(f"{service.name}: sensitivity")
+    return Judgement(contest, front, truths, repeat(contest, policy, current))
