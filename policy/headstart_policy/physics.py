@@ -110,10 +110,15 @@ def ready_path(desired: Ints, lead_steps: int, start: Ints) -> Ints:
         Replicas that were ready before the first step, shape (N,).
     """
     before = np.repeat(start[:, None], lead_steps, axis=1)
-    path = np.concatenate([before, desired], axis=1)
-    windows = np.lib.stride_tricks.sliding_window_view(path, lead_steps + 1, axis=1)
-    ready: Ints = windows.min(axis=2)
-    return ready
+    least: Ints = np.concatenate([before, desired], axis=1)
+    # Column t holds the least of `width` steps from t on: two such windows, the second `shift`
+    # steps later, overlap into a wider one, so a window of w steps takes log2(w) passes.
+    width = 1
+    while width <= lead_steps:
+        shift = min(width, lead_steps + 1 - width)
+        least = np.minimum(least[:, :-shift], least[:, shift:])
+        width += shift
+    return least
 
 
 def normal_cdf(x: Floats) -> Floats:

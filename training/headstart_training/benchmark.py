@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart_policy.guardrails import Guardrails
+from headstart_training import clairvoyant
 from headstart_training.baselines.hpa import HPA
 from headstart_training.baselines.static import best_static
-from headstart_training.clairvoyant import Clairvoyant, dollars_by_replicas
-from headstart_training.contest import Headstart, Result, play
+from headstart_training.contest import Headstart, Result, play, settle
 from headstart_training.scaled_ahead import rises
 from headstart_training.settings import UNSEEN, demonstration, seed_day
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 SUBJECT, CLAIRVOYANT = "headstart", "clairvoyant"
 # Far above what any load here needs: no bound but the policy's own shall decide.
 GUARDRAILS = Guardrails(max_replicas=10_000)
-# Services that are priced side by side: enough for numpy, small enough for memory.
-_BATCH = 25
 _BOOTSTRAPS = 2000
 
 
@@ -137,17 +135,11 @@ def _play_all(world: World, policy: Policy, progress: Callable[[str], None]) -> 
         results[name] = play(world, decider)
     progress("best static, clairvoyant")
     demand = world.rates.max(axis=1) / world.profiles.capacity
-    static, clairvoyant = [], []
-    for start in range(0, len(demand), _BATCH):
-        batch = world.take(np.arange(start, min(start + _BATCH, len(demand))))
-        most = int(max(batch.initial.max(), np.ceil(1.7 * demand[start : start + _BATCH].max())))
-        dollars = dollars_by_replicas(batch, most)
-        static.append(play(batch, best_static(batch, most, dollars)))
-        clairvoyant.append(play(batch, Clairvoyant(batch, most, dollars)))
+    most = int(max(world.initial.max(), np.ceil(1.7 * demand.max())))
     return {
         **results,
-        "best static": Result.concatenate(static),
-        CLAIRVOYANT: Result.concatenate(clairvoyant),
+        "best static": play(world, best_static(world, most)),
+        CLAIRVOYANT: settle(world, clairvoyant.path(world)),
     }
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart_training.clairvoyant import dollars_by_replicas
+from headstart_training.clairvoyant import static_totals
 
 if TYPE_CHECKING:
     from headstart_policy.observation import Observation
-    from headstart_policy.types import Floats, Ints
+    from headstart_policy.types import Ints
     from headstart_training.contest import Moment
     from headstart_training.simulator import World
 
@@ -32,11 +32,6 @@ class Static:
         return self._replicas
 
 
-def best_static(world: World, most: int, dollars: Floats | None = None) -> Static:
-    """Choose for each service the fleet of 0 to ``most`` that earns the most on this very load.
-
-    ``dollars`` is what :func:`headstart_training.clairvoyant.dollars_by_replicas` returned for the
-    two, if it is at hand.
-    """
-    dollars = dollars_by_replicas(world, most) if dollars is None else dollars
-    return Static(np.argmax(dollars.sum(axis=1), axis=1).astype(np.int64))
+def best_static(world: World, most: int) -> Static:
+    """Choose for each service the fleet of 0 to ``most`` that earns the most on this very load."""
+    return Static(np.argmax(static_totals(world, most), axis=1).astype(np.int64))
