@@ -13,9 +13,9 @@ from headstart_policy import artifact
 from headstart_policy.guardrails import Guardrails
 from headstart_policy.physics import fleet_spread
 from headstart_policy.profile import Objective, Profile, Profiles
-from headstart_training.baselines.hpa import HPA
-from headstart_training.clairvoyant import Clairvoyant
-from headstart_training.contest import Headstart, play
+from headstart_training import clairvoyant
+from headstart_training.baselines.hpa import DOWNSCALE_STABILIZATION, HPA, SYNC
+from headstart_training.contest import Headstart, play, settle
 from headstart_training.scaled_ahead import Rise, rises, scaled_ahead
 from headstart_training.settings import of_rates
 from headstart_training.simulator import serve, take_profiles
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from demo.load import Scenario
     from demo.screen import Moment
     from headstart_policy.types import Floats
-    from headstart_training.contest import Decider
     from headstart_training.simulator import World
 
 _SEED = Objective()
@@ -37,8 +36,9 @@ DEMO_OBJECTIVE = Objective(
     request_value=_SEED.request_value,
     violation_cost=_SEED.violation_cost * COMPRESSION,
 )
-# autoscaling/v2's default down-stabilisation, five minutes of the load.
-HPA_WINDOW_SECONDS = 5
+# The controller's defaults, five minutes and 15 seconds, as fast as the load passes.
+HPA_WINDOW_SECONDS = DOWNSCALE_STABILIZATION / COMPRESSION
+HPA_SYNC_SECONDS = SYNC / COMPRESSION
 # The newest scrape is up to a second old when a decision reads it.
 LAG_SECONDS = 1
 NOISE_SEED = 7
@@ -155,15 +155,14 @@ def score(scenario: Scenario, moments: Sequence[Moment]) -> Score:
     world = _world(scenario, moments[0].ready, noise)
     live_ready = np.array([moment.ready for moment in moments], dtype=np.float64)
     live_desired = np.array([moment.desired for moment in moments], dtype=np.float64)
-    deciders: dict[str, Decider] = {
-        "headstart_simulated": Headstart(artifact.builtin(), Guardrails(MOST_REPLICAS)),
-        "hpa_70": HPA(0.7, window=HPA_WINDOW_SECONDS),
-        "hpa_60_stabilised": HPA(0.6, window=HPA_WINDOW_SECONDS),
-        "clairvoyant": Clairvoyant(world),
-    }
+    headstart = Headstart(artifact.builtin(), Guardrails(MOST_REPLICAS))
     paths = {"headstart": _live(scenario, world, live_ready, live_desired)}
-    for name, decider in deciders.items():
-        result = play(world, decider)
+    results = {"headstart_simulated": play(world, headstart)}
+    for name, target in (("hpa_70", 0.7), ("hpa_60_stabilised", 0.6)):
+        hpa = HPA(target, window=HPA_WINDOW_SECONDS, sync=HPA_SYNC_SECONDS)
+        results[name] = settle(world, hpa.path(world))
+    results["clairvoyant"] = settle(world, clairvoyant.path(world))
+    for name, result in results.items():
         paths[name] = Contender(
             desired=result.desired[0].astype(np.float64),
             ready=result.ready[0].astype(np.float64),

@@ -123,16 +123,16 @@ def run(
 
 
 def _play_all(world: World, policy: Policy, progress: Callable[[str], None]) -> dict[str, Result]:
-    results = {}
-    for name, decider in (
-        (SUBJECT, Headstart(policy, GUARDRAILS)),
+    progress(SUBJECT)
+    results = {SUBJECT: play(world, Headstart(policy, GUARDRAILS))}
+    for name, hpa in (
         ("HPA 70 %", HPA(0.7)),
         ("HPA 60 %", HPA(0.6)),
-        ("HPA 70 %, no tolerance", HPA(0.7, tolerance=0.0)),
-        ("HPA 60 %, no tolerance", HPA(0.6, tolerance=0.0)),
+        ("HPA 70 %, no tolerance", HPA(0.7, down_tolerance=0.0, up_tolerance=0.0)),
+        ("HPA 60 %, no tolerance", HPA(0.6, down_tolerance=0.0, up_tolerance=0.0)),
     ):
         progress(name)
-        results[name] = play(world, decider)
+        results[name] = settle(world, hpa.path(world))
     progress("best static, clairvoyant")
     demand = world.rates.max(axis=1) / world.profiles.capacity
     most = int(max(world.initial.max(), np.ceil(1.7 * demand.max())))

@@ -119,7 +119,9 @@ def of_rates(
         sight=see(seen, past + np.arange(steps + 1), profiles, profiles.interval),
         lead_steps=np.full(services, lead),
         # A service that runs already: the fleet that the HPA at 60 % would hold.
-        initial=np.ceil(rates[:, past - 1] / profile.capacity / 0.6).astype(np.int64),
+        initial=np.ceil(np.nan_to_num(rates[:, past - 1]) / profile.capacity / 0.6).astype(
+            np.int64
+        ),
         noise=noise,
         past=seen[:, :past],
     )

@@ -44,7 +44,7 @@ def _line(lines: tuple[benchmark.Line, ...], name: str) -> benchmark.Line:
     return next(line for line in lines if line.name == name)
 
 
-@pytest.mark.parametrize("name", ["HPA 70 %", "HPA 70 %, no tolerance", "best static"])
+@pytest.mark.parametrize("name", ["HPA 70 %", "best static"])
 def test_the_shipped_policy_beats_it_on_the_seeds_day(
     measured: benchmark.Benchmark, name: str
 ) -> None:
