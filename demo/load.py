@@ -80,7 +80,7 @@ def trace_scenario(file: Path, *, whole_day: bool) -> Scenario:
         The trace is shorter than a day and the stretch, or not a trace.
     """
     trace = read_trace(file)
-    minutes = _per_minute(trace.rates * 60, trace.step / 60)
+    minutes = _per_minute(trace.filled * 60, trace.step / 60)
     replay = DAY if whole_day else REPLAY_MINUTES
     if len(minutes) < DAY + replay:
         raise ValueError(f"{file} has {len(minutes)} min, needs at least {DAY + replay}")
