@@ -48,6 +48,7 @@ class Prometheus:
         rule_files: Sequence[Path] = (),
         tls: bool = False,
         basic_auth: bool = False,
+        flags: Sequence[str] = (),
     ) -> None:
         """Describe the server; nothing starts yet.
 
@@ -65,6 +66,8 @@ class Prometheus:
             Serve HTTPS with a certificate that ``ca`` verifies.
         basic_auth
             Ask for ``USER`` and ``PASSWORD``.
+        flags
+            More of its command line, such as limits.
         """
         interval = f"{round(scrape_interval * 1000)}ms"
         self._settings = {
@@ -79,6 +82,7 @@ class Prometheus:
         self._history = history
         self._tls = tls
         self._basic_auth = basic_auth
+        self._flags = flags
         self._stack = ExitStack()
         self._process: Process | None = None
         self._port = 0
@@ -144,6 +148,7 @@ class Prometheus:
                 f"--web.listen-address=127.0.0.1:{self._port}",
                 f"--storage.tsdb.path={self._data}",
                 "--storage.tsdb.retention.time=100y",
+                *self._flags,
             ],
             log=log,
         )

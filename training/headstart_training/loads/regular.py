@@ -100,13 +100,24 @@ def regular(rows: Rows, *, local: bool = False) -> Trace:
     rows = _once(rows, repairs)
     rows = _without_absurd(rows, repairs)
     step, first, rates = _on_grid(rows, repairs)
+    require_load(rates)
+    start = datetime.fromtimestamp(first, UTC) if 0 <= first < _YEAR_9999 else None
+    return Trace(rates, step, start, (*repairs, *describe(rates, step)))
+
+
+def require_load(rates: Floats) -> None:
+    """Refuse a recording of nothing.
+
+    Raises
+    ------
+    TraceError
+        No rate is above 0.
+    """
     if not np.nanmax(rates, initial=0.0) > 0:
         raise TraceError(
             f"all {rates.size:,} rates are 0 or missing, at least one must be above 0: "
             "is it the right counter?"
         )
-    start = datetime.fromtimestamp(first, UTC) if 0 <= first < _YEAR_9999 else None
-    return Trace(rates, step, start, (*repairs, *describe(rates, step)))
 
 
 def _forwards(rows: Rows, repairs: list[str]) -> Rows:
