@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from headstart_training.simulator import World
 
 DEFAULT, MULTIPLIER = "default", "multiplier"
-MULTIPLIERS = tuple(np.round(np.geomspace(0.8, 1.25, 19), 3).tolist())
+MULTIPLIERS = tuple(np.round(np.geomspace(0.6, 1.6, 31), 3).tolist())
 # Gradient steps after which the weights are looked at.
 STOPS = (25, 50, 100, 200, 400)
 # A tenth of what learning from nothing takes: the start is good, and is to be kept near.
@@ -155,7 +156,7 @@ def fine_tune(
     )
     why = (
         f"on {held} days that it had not seen it earned ${best.gain:,.2f} a day more than the"
-        f" default, at least ${best.low:,.2f} with all but {RISK:.0%} chance"
+        f" default, at least ${best.low:,.2f} at {1 - RISK:.0%} confidence"
     )
     return Outcome(refitted[best.name], best.name, why, candidates, held)
 
@@ -181,7 +182,7 @@ def weigh(gains: Mapping[str, Floats], seed: int = 0) -> tuple[Candidate, ...]:
         Candidate(
             name,
             gained,
-            float(np.quantile(_means(gained, random), share)),
+            float(np.quantile(_means(gained, share, random), share)),
         )
         for name, gained in gains.items()
     )
@@ -197,13 +198,25 @@ def _go_on(show: Callable[[int, int], None], before: int, total: int, steps: int
     show(before + steps, total)
 
 
-def _means(gained: Floats, random: np.random.Generator) -> Floats:
+def _means(gained: Floats, share: float, random: np.random.Generator) -> Floats:
+    """Draw mean gains, spread as widely as few days demand."""
     count = len(gained)
     drawn = gained[random.integers(count, size=(_DRAWS, count))].mean(axis=1)
-    # Draws from few days spread too little: by this factor, as a variance over n does.
-    spread = np.sqrt(count / max(count - 1, 1))
-    means: Floats = gained.mean() + (drawn - gained.mean()) * spread
+    means: Floats = gained.mean() + (drawn - gained.mean()) * _expansion(share, count)
     return means
+
+
+def _expansion(share: float, count: int) -> float:
+    """By how much a bootstrap from ``count`` values is too narrow at the quantile ``share``.
+
+    Its variance lacks n/(n-1), and its quantiles are the normal's where Student's are meant: with 8
+    days, 14 % of worthless fits were kept instead of 5 %.
+    Sources: T. Hesterberg, What Teachers Should Know About the Bootstrap (2015), section 3.4.1,
+    and Abramowitz and Stegun, 26.7.5, for Student's quantile.
+    """
+    z, free = -NormalDist().inv_cdf(share), max(count - 1, 1)
+    student = z + (z**3 + z) / (4 * free) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * free**2)
+    return float(np.sqrt(count / free) * student / z)
 
 
 def _why_default(candidates: Sequence[Candidate], held: int) -> str:
@@ -212,7 +225,8 @@ def _why_default(candidates: Sequence[Candidate], held: int) -> str:
         return f"no fit earned more on {held} days that it had not seen"
     return (
         f"the best fit ({best.name}) earned ${best.gain:,.2f} a day more on {held} days that it"
-        f" had not seen, which chance explains: it may be ${best.low:,.2f}"
+        f" had not seen, which chance may explain: at {1 - RISK:.0%} confidence it is"
+        f" ${best.low:,.2f} or more"
     )
 
 

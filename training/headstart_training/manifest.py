@@ -181,6 +181,17 @@ def quantity(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def to_target(reference: str) -> Target:
+    """Read ``StatefulSet/checkout``, or the name of a Deployment alone."""
+    kind, slash, name = reference.rpartition("/")
+    return Target(name, kind) if slash else Target(name)
+
+
+def to_object_name(name: str) -> str:
+    """Make a name that a Kubernetes object can have: ``Shop_API`` is ``shop-api``."""
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
+
+
 def _metadata(name: str, namespace: str | None) -> Document:
     return {"name": name, **({"namespace": namespace} if namespace else {})}
 

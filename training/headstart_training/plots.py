@@ -81,7 +81,7 @@ def reward_per_iteration(
     axes.set_ylabel("mean return of a game [$]")
     axes.set_title("Reward per iteration (training explores, and from harder starts)")
     axes.legend(loc="lower right", frameon=False)
-    _dress(axes)
+    dress(axes)
     return figure
 
 
@@ -106,7 +106,7 @@ def loss_per_iteration(losses: Sequence[float]) -> Figure:
     axes.set_ylabel("regret per unit of fleet")
     axes.set_title("Loss per iteration")
     axes.legend(loc="upper right", frameon=False)
-    _dress(axes)
+    dress(axes)
     return figure
 
 
@@ -127,7 +127,7 @@ def days_of_load(loads: Numbers) -> Figure:
         axes.set_title(f"episode {index + 1}", loc="left", fontsize=10)
         axes.set_ylabel("load\n[transactions/min]")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        _dress(axes)
+        dress(axes)
     rows[-1].set_xlim(0, hours[-1])
     rows[-1].set_ylim(bottom=0)
     rows[-1].xaxis.set_major_locator(MultipleLocator(12))
@@ -183,7 +183,7 @@ def side_by_side(games: Mapping[str, Mapping[str, Numbers]], capacity: float) ->
         money.set_xlabel("time [h]")
         money.set_xlim(0, hours[-1])
         for axes in grid[:, column]:
-            _dress(axes)
+            dress(axes)
     labels = ("load\n[transactions/min]", "machines", "reward so far [$]")
     for row, label in zip(grid, labels, strict=True):
         for axes in row:
@@ -198,7 +198,8 @@ def side_by_side(games: Mapping[str, Mapping[str, Numbers]], capacity: float) ->
     return figure
 
 
-def _dress(axes: Axes) -> None:
+def dress(axes: Axes) -> None:
+    """Draw a quiet grid, and no box."""
     axes.grid(visible=True, color="#e3e3e3", linewidth=0.7)
     axes.set_axisbelow(True)
     for side in ("top", "right"):

@@ -15,12 +15,28 @@ import click
 from rich.progress import Progress, TextColumn
 
 from headstart_training.commands.console import COLUMNS, SEEN, errors_as_messages, progress_bar
+from headstart_training.commands.train_fleet import train_fleet
+from headstart_training.commands.train_service import train_service
 from headstart_training.games import GAMES
 
 
-@click.group()
+class _Train(click.Group):
+    """Takes `--fleet FILE` for `fleet FILE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Spell the option as the subcommand that it is."""
+        if args and args[0].partition("=")[0] == "--fleet":
+            file = args[0].partition("=")[2]
+            args[:1] = ["fleet", file] if file else ["fleet"]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Train)
 def train() -> None:
-    """Train a policy; the same seed gives the same policy."""
+    """Train a policy; the same seed gives the same policy.
+
+    `headstart train --fleet FILE` is `headstart train fleet FILE`.
+    """
 
 
 def _game_command(game: str) -> click.Command:
@@ -42,6 +58,8 @@ def _game_command(game: str) -> click.Command:
 
 for _game in GAMES:
     train.add_command(_game_command(_game))
+train.add_command(train_service)
+train.add_command(train_fleet)
 
 
 def _train_by_ppo(game: str, folder: Path, *, resume: bool, **settings: Any) -> None:
