@@ -70,11 +70,11 @@ def best_ready(world: World) -> Ints:
     60 replicas take hundredths of a second, of 3,000 replicas less than a second. Above
     :data:`MOST_CELLS` only every second, third, ... count is considered.
     """
-    from headstart_training.kernels import money, optimum  # noqa: PLC0415  # Numba loads slowly.
+    from headstart_training.kernels import optimum  # noqa: PLC0415  # Numba loads slowly.
     from headstart_training.kernels.compiled import over_rows  # noqa: PLC0415
 
     services, steps = world.rates.shape
-    terms, noise = money.terms_of(world), money.noise_of(world)
+    terms, noise = world.terms, world.noise
     most = most_useful(world)
     stride = -(-steps * (most + 1) // MOST_CELLS)
     ready = np.empty((services, steps), dtype=np.int64)
@@ -99,10 +99,10 @@ def best_ready(world: World) -> Ints:
 
 def most_useful(world: World) -> Ints:
     """Replicas that no best path exceeds, shape (N,)."""
-    from headstart_training.kernels import money, optimum  # noqa: PLC0415  # Numba loads slowly.
+    from headstart_training.kernels import optimum  # noqa: PLC0415  # Numba loads slowly.
     from headstart_training.kernels.compiled import over_rows  # noqa: PLC0415
 
-    terms, noise = money.terms_of(world), money.noise_of(world)
+    terms, noise = world.terms, world.noise
     times = _EXPECTED_TIMES if world.noise is None else _DRAWN_TIMES
     hard = np.ceil(times * world.rates.max(axis=1) / world.profiles.capacity) + _SPARE
     most: Ints = world.initial.astype(np.int64)
@@ -117,11 +117,11 @@ def most_useful(world: World) -> Ints:
 
 def static_totals(world: World, most: int) -> Floats:
     """Dollars over all steps with 0 to ``most`` ready and billed replicas, shape (N, most + 1)."""
-    from headstart_training.kernels import money, optimum  # noqa: PLC0415  # Numba loads slowly.
+    from headstart_training.kernels import optimum  # noqa: PLC0415  # Numba loads slowly.
     from headstart_training.kernels.compiled import over_rows  # noqa: PLC0415
 
     totals = np.empty((len(world.rates), most + 1))
-    terms, noise = money.terms_of(world), money.noise_of(world)
+    terms, noise = world.terms, world.noise
     over_rows(
         len(totals),
         float(world.rates.size) * (most + 1),

@@ -11,8 +11,7 @@ from headstart_policy.behavior import Memory
 from headstart_policy.decision import recommend
 from headstart_policy.guardrails import Guardrails, Situation, guard
 from headstart_policy.observation import recent_peak
-from headstart_policy.physics import ready_path
-from headstart_training.simulator import Simulator, serve, take_profiles
+from headstart_training.simulator import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,8 +155,7 @@ def settle(world: World, desired: Ints) -> Result:
     """Price whole paths of desired replicas at once, shape (N, T).
 
     Load is exogenous, so whoever needs to look at nothing but the load can say at once what they
-    would have asked for at every step. The result is that of :func:`play`: with one lead time for
-    each service, what is ready is a moving minimum of what was asked for.
+    would have asked for at every step. The result is that of :func:`play`.
 
     Raises
     ------
@@ -166,24 +164,12 @@ def settle(world: World, desired: Ints) -> Result:
     """
     if desired.shape != world.rates.shape:
         raise ValueError(f"desired must have shape {world.rates.shape}, has {desired.shape}")
-    services, steps = desired.shape
-    ready = np.empty_like(desired)
-    for lead in np.unique(world.lead_steps):
-        rows = world.lead_steps == lead
-        ready[rows] = ready_path(desired[rows], int(lead), world.initial[rows])
-    billed = desired if world.bill_warming else ready
-    each = np.repeat(np.arange(services), steps)
-    outcome = serve(
-        take_profiles(world.profiles, each),
-        world.common[each],
-        world.rates.ravel(),
-        None if world.noise is None else world.noise.ravel(),
-        ready.ravel(),
-        billed.ravel(),
-    )
+    asked, ready = world.carry_out(np.asarray(desired, dtype=np.int64))
+    billed = np.where(np.reshape(world.bill_warming, (-1, 1)), asked, ready)
+    dollars, violations = world.price(ready, billed)
     return Result(
-        dollars=outcome.dollars.reshape(desired.shape),
-        violations=np.asarray(outcome.violation, dtype=np.float64).reshape(desired.shape),
+        dollars=dollars,
+        violations=violations,
         billed=billed,
         desired=desired,
         ready=ready,

@@ -1,87 +1,132 @@
-"""Replicas over time as a ReplicaSet keeps them, for N services at once.
+"""Replicas over time as a ReplicaSet and its cluster keep them, for N services at once.
 
-Growth enters a pipeline; shrinking cancels the youngest warming replicas first, then ready ones.
-A replica asked for in step k serves from step k + lead on.
+A decision goes through three hands: what limits its ramp, the nodes that it needs, and the pods'
+own lead times. Loops are in :mod:`headstart_training.kernels.fleets`;
+:mod:`headstart_training.pods` is the slow truth that they are tested against.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from headstart_policy.observation import WARMING_BINS
+from headstart_policy.physics import normal_cdf
 
 if TYPE_CHECKING:
     from headstart_policy.types import Floats, Ints
+    from headstart_training.frictions import Frictions
+
+# No limit: more replicas than any service has, and a sum of two still is a number.
+NO_LIMIT = 2**40
+# Lead times beyond this quantile come at it.
+_LONGEST_SIGMAS = 3.0
 
 
-@dataclass(frozen=True)
-class Fleet:
-    """The replicas of N services between two steps.
+class Rules(NamedTuple):
+    """What a fleet obeys; shape (N,) where nothing else is said."""
 
-    Attributes
-    ----------
-    ready
-        Replicas that serve, shape (N,).
-    warming
-        Replicas that do not serve yet, shape (N, W): column k holds those that begin to serve in
-        the k-th step from now, 0 being the step that comes next. The last column is always 0
-        between steps; it takes what the next decision asks for.
-    """
+    most_up: Ints
+    most_down: Ints
+    """Replicas added and removed in a step at most."""
+    per_node: Ints
+    """Replicas that a node holds; 0: nodes are always there."""
+    node_arrivals: Floats
+    """Share of nodes that come within k steps, shape (N, V)."""
+    arrivals: Floats
+    """Share of replicas that serve within k steps once they have a node, shape (N, W)."""
 
+
+class Fleet(NamedTuple):
+    """The replicas of N services between two steps; it changes in place."""
+
+    asked: Ints
+    """Replicas asked for after ramp limits (``spec.replicas``), shape (N,)."""
     ready: Ints
+    """Replicas that serve, shape (N,)."""
     warming: Ints
-
-    @classmethod
-    def all_ready(cls, replicas: Ints, longest_lead: int) -> Fleet:
-        """Begin with ``replicas``, shape (N,), that serve, and room for leads up to the longest."""
-        warming = np.zeros((len(replicas), longest_lead + 1), dtype=np.int64)
-        return cls(np.asarray(replicas, dtype=np.int64), warming)
+    """Replicas with a node that do not serve yet, shape (N, W): column k holds those that begin to
+    serve in the k-th step from now, 0 being the step that comes next."""
+    nodes: Ints
+    """Nodes that are there, shape (N,)."""
+    booting: Ints
+    """Nodes that are not there yet, by the step in which they come, shape (N, V)."""
 
     @property
     def current(self) -> Ints:
         """Replicas asked for, ready or not, shape (N,)."""
-        total: Ints = self.ready + self.warming.sum(axis=1)
-        return total
+        return self.asked
+
+    @classmethod
+    def all_ready(cls, replicas: Ints, rules: Rules) -> Fleet:
+        """Begin with ``replicas``, shape (N,), that serve."""
+        initial = np.array(replicas, dtype=np.int64)
+        return cls(
+            asked=initial,
+            ready=initial.copy(),
+            warming=np.zeros(rules.arrivals.shape, dtype=np.int64),
+            nodes=-(-initial // np.maximum(rules.per_node, 1)),
+            booting=np.zeros(rules.node_arrivals.shape, dtype=np.int64),
+        )
 
 
-def advance(fleet: Fleet, desired: Ints, lead_steps: Ints) -> Fleet:
-    """Carry out a decision and let one step pass.
+def rules_of(lead_steps: Ints, frictions: Frictions | None = None) -> Rules:
+    """Make the rules of N services from their lead times and what else stands in the way."""
+    count = len(lead_steps)
+    if frictions is None:
+        no_limit = np.full(count, NO_LIMIT)
+        return Rules(
+            most_up=no_limit,
+            most_down=no_limit,
+            per_node=np.zeros(count, dtype=np.int64),
+            node_arrivals=np.ones((count, 1)),
+            arrivals=arrivals(lead_steps, np.zeros(count)),
+        )
+    return Rules(
+        most_up=frictions.most_up,
+        most_down=frictions.most_down,
+        per_node=frictions.per_node,
+        node_arrivals=arrivals(frictions.node_steps, np.zeros(count)),
+        arrivals=arrivals(lead_steps, frictions.lead_spread),
+    )
+
+
+def arrivals(mean: Ints, spread: Floats) -> Floats:
+    """Share of lead times that are at most k steps, shape (N, longest + 1).
 
     Parameters
     ----------
-    fleet
-        Before the step.
-    desired
-        Replicas asked for from this step on, shape (N,), at least 0.
-    lead_steps
-        Whole steps from asking to serving, shape (N,), at most the fleet's W - 1.
+    mean
+        Lead time in steps, shape (N,), at least 0.
+    spread
+        Standard deviation over the mean, shape (N,), at least 0.
 
-    Returns
-    -------
-    Fleet
-        As it serves during the step; ``ready + warming`` is ``desired``.
+    Notes
+    -----
+    Lead times are log-normal, as what is multiplied up from image size, start-up work and a busy
+    node tends to be; rounded to whole steps, of which one at least where the mean has one.
     """
-    growth = np.maximum(desired - fleet.current, 0)
-    ready = np.minimum(fleet.ready, desired)
-    # What may keep warming goes to the oldest, which are the first columns.
-    kept = np.minimum(np.cumsum(fleet.warming, axis=1), (desired - ready)[:, None])
-    warming = np.diff(kept, axis=1, prepend=0)
-    warming[np.arange(len(growth)), lead_steps] += growth
-    after = np.zeros_like(warming)
-    after[:, :-1] = warming[:, 1:]
-    return Fleet(ready + warming[:, 0], after)
+    scale = np.sqrt(np.log1p(spread**2))[:, None]
+    with np.errstate(divide="ignore"):
+        centre = np.log(mean)[:, None] - scale**2 / 2
+    longest = np.where(spread > 0, np.exp(centre + _LONGEST_SIGMAS * scale)[:, 0], mean)
+    steps = np.arange(int(np.ceil(longest.max())) + 1)
+    certain = scale <= 0
+    with np.errstate(divide="ignore"):
+        z = (np.log(steps + 0.5) - centre) / np.where(certain, 1.0, scale)
+    share = np.where(certain, steps >= mean[:, None], normal_cdf(np.clip(z, -30.0, 30.0)))
+    share[(steps == 0) & (mean[:, None] > 0)] = 0.0
+    share[steps >= np.ceil(longest)[:, None]] = 1.0
+    return share
 
 
 def remaining_bins(lead_steps: Ints, columns: int) -> Ints:
-    """Sort pipeline columns into the bins of ``Observation.warming``, shape (N, 4, W), as 0 and 1.
+    """Bin of ``Observation.warming`` that each pipeline column belongs to, shape (N, W).
 
     Column k has ``k / lead`` of its lead time left; what is due in the step that comes counts as
     overdue, as a pod does whose readiness has not been noticed yet.
     """
     share: Floats = np.arange(columns) / lead_steps[:, None]
-    bins = np.clip(np.ceil(share * WARMING_BINS).astype(np.int64) - 1, 0, WARMING_BINS - 1)
-    sorted_in: Ints = (bins[:, None, :] == np.arange(WARMING_BINS)[:, None]).astype(np.int64)
-    return sorted_in
+    bins: Ints = np.clip(np.ceil(share * WARMING_BINS).astype(np.int64) - 1, 0, WARMING_BINS - 1)
+    return bins

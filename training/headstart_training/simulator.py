@@ -1,4 +1,4 @@
-"""N services x T steps in numpy, with Kubernetes semantics.
+"""N services x T steps with Kubernetes semantics.
 
 One step is one interval: the decision is carried out, the pipeline advances, capacity is drawn, the
 load is served and priced. Loads and noise are drawn beforehand, so contenders that play the same
@@ -8,17 +8,21 @@ simulator setting meet the same minutes: every comparison is paired.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from headstart_policy.observation import WARMING_BINS
 from headstart_policy.physics import Outcome, expected_outcome, fleet_spread, outcome
 from headstart_policy.profile import Profiles
-from headstart_training.fleet import Fleet, advance, remaining_bins
+from headstart_training.fleet import Fleet, remaining_bins, rules_of
 
 if TYPE_CHECKING:
     from headstart_policy.observation import Observation
-    from headstart_policy.types import Floats, Ints
+    from headstart_policy.types import Bools, Floats, Ints
+    from headstart_training.frictions import Frictions
+    from headstart_training.kernels.money import Terms
     from headstart_training.sight import Sight
 
 
@@ -42,10 +46,13 @@ class World:
         Standard normal draw of each step's capacity, shape (N, T); ``None``: each step comes to
         its expectation.
     bill_warming
-        Whether replicas are billed from creation, or from when they serve.
+        Whether replicas are billed from creation, or from when they serve; for all services, or
+        shape (N,).
     past
         Measured rates before the first step, oldest first, as decisions have seen them, requests/s,
         shape (N, P); NaN: unknown; ``None``: nothing is known. One column is one step.
+    frictions
+        What stands between asking and being ready besides the lead time; ``None``: nothing.
 
     Raises
     ------
@@ -59,8 +66,9 @@ class World:
     lead_steps: Ints
     initial: Ints
     noise: Floats | None = None
-    bill_warming: bool = True
+    bill_warming: bool | Bools = True
     past: Floats | None = None
+    frictions: Frictions | None = None
 
     def __post_init__(self) -> None:
         """Refuse what numpy would broadcast into nonsense."""
@@ -79,6 +87,10 @@ class World:
             )
         if self.past is not None and (self.past.ndim, len(self.past)) != (2, services):
             raise ValueError(f"past must have shape ({services}, P), has {self.past.shape}")
+        if self.frictions is not None and self.frictions.luck.shape != (services, steps):
+            raise ValueError(
+                f"frictions must have shape {(services, steps)}, have {self.frictions.luck.shape}"
+            )
         if self.lead_steps.min() < 1:
             raise ValueError(f"lead_steps must be at least 1, is {self.lead_steps.min()}")
 
@@ -92,13 +104,83 @@ class World:
         """T."""
         return int(self.rates.shape[1])
 
+    @cached_property
+    def terms(self) -> Terms:
+        """What pricing needs to know of the services."""
+        from headstart_training.kernels.money import terms_of  # noqa: PLC0415  # Numba loads slowly.
+
+        return terms_of(self.profiles)
+
     def serve(self, t: int, ready: Ints, billed: Ints) -> Outcome:
-        """Serve and price step t with given replicas, each of shape (N,)."""
-        noise = None if self.noise is None else self.noise[:, t]
-        return serve(self.profiles, self.common, self.rates[:, t], noise, ready, billed)
+        """Serve and price step t with given replicas, each of shape (N,).
+
+        The formulas of :mod:`headstart_policy.physics`, compiled.
+        """
+        from headstart_training.kernels.money import price_step  # noqa: PLC0415
+
+        rate = np.ascontiguousarray(self.rates[:, t])
+        noise = None if self.noise is None else np.ascontiguousarray(self.noise[:, t])
+        outcome = Outcome(*(np.empty(len(rate)) for _ in Outcome._fields))
+        price_step(self.terms, rate, noise, ready, billed, outcome)
+        return outcome
+
+    def price(self, ready: Ints, billed: Ints) -> tuple[Floats, Floats]:
+        """Dollars and violations of whole paths of replicas, each of shape (N, T)."""
+        from headstart_training.kernels.compiled import over_rows  # noqa: PLC0415
+        from headstart_training.kernels.money import price_paths  # noqa: PLC0415
+
+        dollars, violations = np.empty(self.rates.shape), np.empty(self.rates.shape)
+        over_rows(
+            len(ready),
+            4.0 * ready.size,
+            lambda start, stop: price_paths(
+                start,
+                stop,
+                self.terms,
+                self.rates,
+                self.noise,
+                ready,
+                billed,
+                dollars,
+                violations,
+            ),
+        )
+        return dollars, violations
+
+    def carry_out(self, desired: Ints) -> tuple[Ints, Ints]:
+        """What becomes of whole paths of desired replicas: asked for and ready, shape (N, T).
+
+        Without frictions everything is asked for that is desired, and what is ready is its moving
+        minimum over the lead time (:func:`headstart_policy.physics.ready_path`).
+        """
+        from headstart_training.kernels import fleets  # noqa: PLC0415
+        from headstart_training.kernels.compiled import over_rows  # noqa: PLC0415
+
+        count, ready = len(desired), np.empty_like(desired)
+        if self.frictions is None:
+            over_rows(
+                count,
+                2.0 * desired.size,
+                lambda start, stop: fleets.ready_paths(
+                    start, stop, desired, self.lead_steps, self.initial, ready
+                ),
+            )
+            return desired, ready
+        asked, luck = np.empty_like(desired), self.frictions.luck
+        rules = rules_of(self.lead_steps, self.frictions)
+        fleet = Fleet.all_ready(self.initial, rules)
+        over_rows(
+            count,
+            8.0 * desired.size,
+            lambda start, stop: fleets.carry_out_paths(
+                start, stop, desired, luck, fleet, rules, asked, ready
+            ),
+        )
+        return asked, ready
 
     def take(self, rows: Ints) -> World:
         """Pick services by index, in the order given; one may come more than once."""
+        bills = self.bill_warming
         arrays = {name: getattr(self, name)[rows] for name in ("rates", "lead_steps", "initial")}
         return replace(
             self,
@@ -106,6 +188,8 @@ class World:
             sight=type(self.sight)(*(part[rows] for part in self.sight)),
             noise=None if self.noise is None else self.noise[rows],
             past=None if self.past is None else self.past[rows],
+            frictions=None if self.frictions is None else self.frictions.take(rows),
+            bill_warming=bills if isinstance(bills, bool) else bills[rows],
             **arrays,
         )
 
@@ -132,8 +216,10 @@ class Simulator:
     def __init__(self, world: World) -> None:
         self.world = world
         self.t = 0
-        self.fleet = Fleet.all_ready(world.initial, int(world.lead_steps.max()))
+        self._rules = rules_of(world.lead_steps, world.frictions)
+        self.fleet = Fleet.all_ready(world.initial, self._rules)
         self._bins = remaining_bins(world.lead_steps, self.fleet.warming.shape[1])
+        self._certain = np.zeros(len(world.rates))
 
     @property
     def over(self) -> bool:
@@ -145,10 +231,12 @@ class Simulator:
 
         Nothing in it depends on the load of step t or later.
         """
-        warming: Ints = (self._bins @ self.fleet.warming[:, :, None])[:, :, 0]
-        return self.world.sight.observation(
-            self.t, self.world.profiles, self.fleet.ready, warming, self.fleet.current
-        )
+        from headstart_training.kernels.fleets import count_warming  # noqa: PLC0415
+
+        warming = np.empty((len(self.world.rates), WARMING_BINS), dtype=np.int64)
+        count_warming(0, len(warming), self.fleet, self._bins, warming)
+        ready, current = self.fleet.ready.copy(), self.fleet.current.copy()
+        return self.world.sight.observation(self.t, self.world.profiles, ready, warming, current)
 
     def step(self, desired: Ints) -> Step:
         """Carry out N decisions and serve one step.
@@ -158,13 +246,18 @@ class Simulator:
         RuntimeError
             All steps have passed.
         """
+        from headstart_training.kernels.fleets import carry_out_all  # noqa: PLC0415
+
         if self.over:
             raise RuntimeError(f"all {self.world.steps} steps have passed")
         world, t = self.world, self.t
-        self.fleet = advance(self.fleet, np.maximum(desired, 0), world.lead_steps)
+        luck = self._certain if world.frictions is None else world.frictions.luck[:, t].copy()
+        asked = np.ascontiguousarray(desired, dtype=np.int64)
+        carry_out_all(0, len(asked), asked, luck, self.fleet, self._rules)
         self.t += 1
-        billed = self.fleet.current if world.bill_warming else self.fleet.ready
-        return Step(world.serve(t, self.fleet.ready, billed), self.fleet.ready, billed)
+        ready = self.fleet.ready.copy()
+        billed = np.where(world.bill_warming, self.fleet.current, ready)
+        return Step(world.serve(t, ready, billed), ready, billed)
 
 
 def serve(

@@ -11,7 +11,7 @@ import pytest
 from headstart_policy.physics import expected_outcome, ready_path
 from headstart_policy.profile import Profile, Profiles
 from headstart_training import scenarios
-from headstart_training.fleet import Fleet
+from headstart_training.fleet import Fleet, rules_of
 from headstart_training.settings import of_rates
 from headstart_training.simulator import Simulator, World
 
@@ -40,7 +40,7 @@ def test_a_step_is_priced_by_physics_on_what_is_ready_and_asked_for() -> None:
         expected = expected_outcome(
             np.array([40.0]), ready[:, t], desired[:, t], profiles, common
         ).dollars
-        assert dollars[0, t] == expected[0]
+        assert dollars[0, t] == pytest.approx(expected[0], rel=1e-12)
     assert billed.tolist() == desired.tolist()
 
 
@@ -115,5 +115,5 @@ def test_a_world_that_does_not_fit_is_refused(change: dict[str, Any], message: s
 
 
 def test_a_fleet_begins_with_all_its_replicas_ready() -> None:
-    fleet = Fleet.all_ready(np.array([3, 0]), 4)
+    fleet = Fleet.all_ready(np.array([3, 0]), rules_of(np.array([4, 4])))
     assert fleet.current.tolist() == fleet.ready.tolist() == [3, 0]

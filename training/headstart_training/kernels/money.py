@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from headstart_training.kernels.compiled import compiled, inlined
 
 if TYPE_CHECKING:
-    from headstart_policy.types import Floats
-    from headstart_training.simulator import World
+    from headstart_policy.physics import Outcome
+    from headstart_policy.profile import Profiles
+    from headstart_policy.types import Floats, Ints
 
 _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
@@ -42,13 +41,12 @@ class Terms(NamedTuple):
     """Dollars of a replica for a step."""
 
 
-def terms_of(world: World) -> Terms:
-    """Collect the terms of a world's services."""
-    profiles = world.profiles
+def terms_of(profiles: Profiles) -> Terms:
+    """Collect the terms of N services."""
     return Terms(
         capacity=profiles.capacity,
         sigma=profiles.capacity * profiles.capacity_noise,
-        common=world.common,
+        common=profiles.capacity_correlation,
         slo=profiles.slo,
         value=profiles.request_value * profiles.interval,
         violation=profiles.violation_cost * profiles.interval,
@@ -133,44 +131,53 @@ def _exp(x: float) -> float:
 
 
 @compiled
+def price_step(
+    terms: Terms, rate: Floats, noise: Floats | None, ready: Ints, billed: Ints, outcome: Outcome
+) -> None:
+    """Price one step of N services into ``outcome``; ``noise`` of ``None`` asks for expectations.
+
+    The others have shape (N,).
+    """
+    for i in range(len(rate)):
+        n = float(ready[i])
+        mean = n * terms.capacity[i]
+        spread = fleet_spread(n, terms.sigma[i], terms.common[i])
+        if noise is None:
+            served, missed = expected(rate[i], mean, spread, terms.slo[i])
+        else:
+            served, missed = drawn(rate[i], mean, spread, terms.slo[i], noise[i])
+        outcome.served[i], outcome.violation[i] = served, missed
+        outcome.dollars[i] = (
+            served * terms.value[i] - missed * terms.violation[i] - billed[i] * terms.replica[i]
+        )
+
+
+@compiled
 def price_paths(
     start: int,
     stop: int,
     terms: Terms,
     rates: Floats,
-    noise: Floats,
-    ready: Floats,
-    billed: Floats,
+    noise: Floats | None,
+    ready: Ints,
+    billed: Ints,
     dollars: Floats,
     violations: Floats,
 ) -> None:
     """Price the services from start to stop into ``dollars`` and ``violations``, shape (N, T).
 
-    ``noise`` without columns asks for expectations; the others have shape (N, T).
+    ``noise`` of ``None`` asks for expectations; the others have shape (N, T).
     """
-    steps = rates.shape[1]
     for i in range(start, stop):
         capacity, sigma, common = terms.capacity[i], terms.sigma[i], terms.common[i]
         slo, value, violation = terms.slo[i], terms.value[i], terms.violation[i]
         replica = terms.replica[i]
-        if noise.shape[1] == 0:
-            for t in range(steps):
-                n = float(ready[i, t])
-                served, missed = expected(
-                    rates[i, t], n * capacity, fleet_spread(n, sigma, common), slo
-                )
-                dollars[i, t] = served * value - missed * violation - billed[i, t] * replica
-                violations[i, t] = missed
-        else:
-            for t in range(steps):
-                n = float(ready[i, t])
-                served, missed = drawn(
-                    rates[i, t], n * capacity, fleet_spread(n, sigma, common), slo, noise[i, t]
-                )
-                dollars[i, t] = served * value - missed * violation - billed[i, t] * replica
-                violations[i, t] = missed
-
-
-def noise_of(world: World) -> Floats:
-    """The world's draws, or an array without columns where it comes to expectations."""
-    return np.empty((len(world.rates), 0)) if world.noise is None else world.noise
+        for t in range(rates.shape[1]):
+            n = float(ready[i, t])
+            mean, spread = n * capacity, fleet_spread(n, sigma, common)
+            if noise is None:
+                served, missed = expected(rates[i, t], mean, spread, slo)
+            else:
+                served, missed = drawn(rates[i, t], mean, spread, slo, noise[i, t])
+            dollars[i, t] = served * value - missed * violation - billed[i, t] * replica
+            violations[i, t] = missed

@@ -23,27 +23,20 @@ _HIGHEST, _CHEAPEST, _GROW = 1, 2, 4
 
 
 @inlined
-def _dollars(
-    rate: float,
-    noise: float,
-    is_drawn: bool,  # noqa: FBT001  # Compiled functions take no keywords.
-    mean: float,
-    spread: float,
-    slo: float,
-    value: float,
-    violation: float,
-) -> float:
-    """Dollars that one step earns with a fleet of a known capacity, before replicas are paid."""
-    if is_drawn:
-        served, missed = drawn(rate, mean, spread, slo, noise)
+def _earned(terms: Terms, i: int, rate: float, draw: float, n: float) -> float:
+    """Dollars that n replicas of service i earn in a step, before they are paid for."""
+    mean, spread = n * terms.capacity[i], fleet_spread(n, terms.sigma[i], terms.common[i])
+    if np.isnan(draw):
+        served, missed = expected(rate, mean, spread, terms.slo[i])
     else:
-        served, missed = expected(rate, mean, spread, slo)
-    return served * value - missed * violation
+        served, missed = drawn(rate, mean, spread, terms.slo[i], draw)
+    dollars: float = served * terms.value[i] - missed * terms.violation[i]
+    return dollars
 
 
 @compiled
 def most_useful(
-    start: int, stop: int, terms: Terms, rates: Floats, noise: Floats, hard: Ints, most: Ints
+    start: int, stop: int, terms: Terms, rates: Floats, noise: Floats | None, hard: Ints, most: Ints
 ) -> None:
     """Raise ``most``, shape (N,), to the replicas that no best path of at most ``hard`` exceeds.
 
@@ -52,41 +45,18 @@ def most_useful(
     replica at the least. If that holds for n in every step, the path may be cut at n everywhere,
     and cutting never adds a replica that was not added before.
     """
-    is_drawn = noise.shape[1] > 0
     for i in range(start, stop):
-        capacity, sigma, common = terms.capacity[i], terms.sigma[i], terms.common[i]
-        slo, value, violation = terms.slo[i], terms.value[i], terms.violation[i]
         top, largest = most[i], hard[i]
         for t in range(rates.shape[1]):
             rate = rates[i, t]
-            draw = noise[i, t] if is_drawn else 0.0
+            draw = np.nan if noise is None else noise[i, t]
             # What the largest fleet earns is the most, since more capacity never earns less.
-            aim = -terms.replica[i] + _dollars(
-                rate,
-                draw,
-                is_drawn,
-                largest * capacity,
-                fleet_spread(float(largest), sigma, common),
-                slo,
-                value,
-                violation,
-            )
+            aim = _earned(terms, i, rate, draw, float(largest)) - terms.replica[i]
             low, high = top - 1, largest
             # Most steps are served by what an earlier one needs: look there first.
             middle = top
             while high - low > 1:
-                n = float(middle)
-                earned = _dollars(
-                    rate,
-                    draw,
-                    is_drawn,
-                    n * capacity,
-                    fleet_spread(n, sigma, common),
-                    slo,
-                    value,
-                    violation,
-                )
-                if earned >= aim:
+                if _earned(terms, i, rate, draw, float(middle)) >= aim:
                     high = middle
                 else:
                     low = middle
@@ -101,7 +71,7 @@ def best_paths(
     stop: int,
     terms: Terms,
     rates: Floats,
-    noise: Floats,
+    noise: Floats | None,
     lead_steps: Ints,
     initial: Ints,
     most: Ints,
@@ -127,7 +97,7 @@ def best_paths(
         worth, down = np.zeros(counts), np.empty(counts)
         moves = np.empty((steps, counts), dtype=np.uint8)
         for t in range(steps - 1, -1, -1):
-            draw = noise[i, t] if noise.shape[1] > 0 else np.nan
+            draw = np.nan if noise is None else noise[i, t]
             _earn(terms, i, rates[i, t], draw, n, spread, worth)
             _go_down(worth, down, moves[t])
             # Nothing can be ready within the first lead time that was not asked for before.
@@ -197,20 +167,15 @@ def _follow(move: Moves, now: int) -> int:
 
 @compiled
 def static_totals(
-    start: int, stop: int, terms: Terms, rates: Floats, noise: Floats, totals: Floats
+    start: int, stop: int, terms: Terms, rates: Floats, noise: Floats | None, totals: Floats
 ) -> None:
     """Add up what a fleet that never changes earns, by its size: ``totals`` (N, most + 1)."""
-    is_drawn = noise.shape[1] > 0
     for i in range(start, stop):
-        slo, value, violation = terms.slo[i], terms.value[i], terms.violation[i]
-        for k in range(totals.shape[1]):
-            n = float(k)
-            mean, spread = n * terms.capacity[i], fleet_spread(n, terms.sigma[i], terms.common[i])
-            total = 0.0
-            for t in range(rates.shape[1]):
-                if is_drawn:
-                    served, missed = drawn(rates[i, t], mean, spread, slo, noise[i, t])
-                else:
-                    served, missed = expected(rates[i, t], mean, spread, slo)
-                total += served * value - missed * violation
-            totals[i, k] = total - n * terms.replica[i] * rates.shape[1]
+        n = np.arange(totals.shape[1]).astype(np.float64)
+        spread = np.empty(len(n))
+        for k in range(len(n)):
+            spread[k] = fleet_spread(n[k], terms.sigma[i], terms.common[i])
+        totals[i] = 0.0
+        for t in range(rates.shape[1]):
+            draw = np.nan if noise is None else noise[i, t]
+            _earn(terms, i, rates[i, t], draw, n, spread, totals[i])
