@@ -21,7 +21,7 @@ SYNC = 15.0
 TOLERANCE = 0.1
 DOWNSCALE_STABILIZATION = 300.0
 
-_TARGETS = tuple(round(0.30 + 0.05 * k, 2) for k in range(13))
+TARGETS = tuple(round(0.30 + 0.05 * k, 2) for k in range(13))
 _WINDOWS = (0.0, 300.0, 900.0, 1800.0)
 _TOLERANCES = (0.0, TOLERANCE)
 _QUANTILES = (0.1, 0.3, 0.5)
@@ -198,9 +198,19 @@ def grid(world: World) -> tuple[HPA, ...]:
     windows = [standard(window) for window in _WINDOWS]
     return tuple(
         HPA(target, least, down_tolerance=tolerance, up_tolerance=tolerance, behavior=behavior)
-        for target in _TARGETS
+        for target in TARGETS
         for least in floors(world)
         for behavior in windows
+        for tolerance in _TOLERANCES
+    )
+
+
+def followers() -> tuple[HPA, ...]:
+    """Give 52 settings of an HPA that follows a forecast, with no floor but one replica."""
+    return tuple(
+        HPA(target, down_tolerance=tolerance, up_tolerance=tolerance, behavior=standard(window))
+        for target in TARGETS
+        for window in (DOWNSCALE_STABILIZATION, 3 * DOWNSCALE_STABILIZATION)
         for tolerance in _TOLERANCES
     )
 

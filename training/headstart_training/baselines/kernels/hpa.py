@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from headstart_training.baselines.kernels.windows import largest, put, window
+from headstart_training.baselines.kernels.windows import holds, largest, put, window
 from headstart_training.kernels.compiled import compiled
 
 if TYPE_CHECKING:
@@ -178,15 +178,26 @@ def hpa_path(
     changes = np.zeros(_longest(up, down), dtype=np.int64)
     put(highs, 0, current)  # recordInitialRecommendation
     put(lows, 0, -current)
-    syncs, before = 0, math.nan
+    # Without policies that count over time, equal syncs decide equally until a want is forgotten.
+    steady = rules.up_window == 0 and len(changes) == 1
+    syncs = 0
     for t in range(len(metric)):
-        moment, newest = t * interval, metric[t] / rules.target
-        while syncs * sync <= moment + _HAIR:
-            # What comes to be known at this step was not known at the syncs before it.
-            known = newest if syncs * sync >= moment - _HAIR else before
-            current = _sync(rules, up, down, highs, lows, changes, syncs, current, known)
+        demand = metric[t] / rules.target
+        if syncs * sync <= t * interval + _HAIR:
+            current = _sync(rules, up, down, highs, lows, changes, syncs, current, demand)
             syncs += 1
-        desired[t], before = current, newest
+        desired[t] = current
+        # The syncs that come before the next figure.
+        until = math.ceil(((t + 1) * interval - _HAIR) / sync)
+        while syncs < until:
+            before = current
+            current = _sync(rules, up, down, highs, lows, changes, syncs, current, demand)
+            syncs += 1
+            if steady and current == before and not math.isnan(demand):
+                wanted = _wanted(rules, current, demand)
+                if holds(highs, rules.down_window, until, wanted):
+                    put(highs, until - 1, wanted)
+                    syncs = until
     return desired
 
 

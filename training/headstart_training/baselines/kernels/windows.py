@@ -52,3 +52,12 @@ def put(past: Ints, now: int, value: int) -> None:
     past[0, end & mask] = value
     past[1, end & mask] = now
     past[2, 1] = end + 1
+
+
+@compiled
+def holds(past: Ints, length: int, until: int, value: int) -> bool:
+    """Whether the largest stays what it is before moment ``until``, if ``value`` goes on coming."""
+    first = past[2, 0]
+    mask = past.shape[1] - 1
+    at_top = past[0, first & mask] == value
+    return bool(at_top or past[1, first & mask] + length >= until)
