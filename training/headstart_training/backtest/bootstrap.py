@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DRAWS = 2000
 _LOW, _HIGH = 0.025, 0.975
-_SEED = 0
+_SERVICES_SEED = 2**32
 
 
 class Interval(NamedTuple):
@@ -46,7 +46,7 @@ def interval(value: float, draws: Floats) -> Interval:
     return Interval(value, float(low), float(high))
 
 
-def draw_days(accounts: Sequence[Account], quantity: str) -> Floats:
+def draw_days(accounts: Sequence[Account], quantity: str, seed: int) -> Floats:
     """Mean per day of contenders of one service over days drawn with replacement.
 
     Parameters
@@ -55,6 +55,8 @@ def draw_days(accounts: Sequence[Account], quantity: str) -> Floats:
         Of the contenders, on the same D days.
     quantity
         A field of :class:`Account`.
+    seed
+        Of the draws; services with their own ones have their bad days apart.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def draw_days(accounts: Sequence[Account], quantity: str) -> Floats:
         Shape (DRAWS, contenders); a single day is drawn again and again, and has no spread.
     """
     lengths = accounts[0].days
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(seed)
     drawn = rng.integers(len(lengths), size=(DRAWS, len(lengths)))
     total = lengths[drawn].sum(axis=1)
     sums = np.stack([getattr(a, quantity)[drawn].sum(axis=1) for a in accounts], axis=1)
@@ -75,7 +77,7 @@ def draw_services(groups: Sequence[str]) -> Ints:
 
     The share of each class stays as it is: which services a user has is no chance.
     """
-    rng = np.random.default_rng(_SEED + 1)
+    rng = np.random.default_rng(_SERVICES_SEED)
     names = np.array(groups)
     drawn = np.empty((DRAWS, len(groups)), dtype=np.int64)
     for group in sorted(set(groups)):

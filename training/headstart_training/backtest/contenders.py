@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from headstart_training import clairvoyant, served
-from headstart_training.baselines import hpa
+from headstart_training.baselines.contenders import CONTENDERS
 from headstart_training.baselines.tuning import tune
 
 if TYPE_CHECKING:
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 HEADSTART, NETWORK, CLAIRVOYANT = "headstart", "headstart_network", "clairvoyant"
 HPA_DEFAULT, HPA_TUNED, HPA_CURRENT, ACTUAL = "hpa_default", "hpa_tuned", "hpa_current", "actual"
 
-# How each baseline is tuned, by its name.
-BASELINES = {HPA_DEFAULT: hpa.default, HPA_TUNED: hpa.grid}
 # How many decide without those that only some services have: what a progress bar counts to.
-COUNT = len(BASELINES) + 3
+COUNT = len(CONTENDERS) + 3
 
 
 class Entry(NamedTuple):
@@ -58,7 +56,7 @@ def enter(
     yield Entry(NETWORK, served.network(test, policy, guardrails), "as shipped, no selector")
     if current is not None:
         yield Entry(HPA_CURRENT, current.path(test), str(current), current)
-    for name, candidates in BASELINES.items():
+    for name, candidates in CONTENDERS.items():
         (choice,) = tune(candidates, halves.tuning).choices
         yield Entry(name, choice.path(test), str(choice), choice)
     yield Entry(CLAIRVOYANT, clairvoyant.path(test), "knows the future")

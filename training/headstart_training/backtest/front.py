@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from headstart_training.simulator import World
 
 TARGETS = tuple(round(0.40 + 0.05 * k, 2) for k in range(12))
+# Expected minutes per day below this are none: half a second, no user can tell them apart.
+LEAST_MINUTES = 0.01
 # Headstart is told what a violation costs, not what utilisation to hold.
 HEDGES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -96,22 +98,25 @@ def hours_at(points: Sequence[Point], violation_minutes: float) -> float:
     Between two neighbours, hours go with the logarithm of the violations: each replica more
     divides them by about the same. NaN outside of all points: nothing is extrapolated.
     """
-    best = efficient(points)
-    if not best or not best[-1].violation_minutes <= violation_minutes <= best[0].violation_minutes:
+    best = efficient(points)[::-1]
+    level = [math.log(_minutes(point)) for point in best]
+    wanted = math.log(max(violation_minutes, LEAST_MINUTES))
+    if not best or not level[0] <= wanted <= level[-1]:
         return math.nan
-    # A billionth of a minute keeps the logarithm of none at all finite.
-    level = np.log([point.violation_minutes + 1e-9 for point in reversed(best)])
-    hours = [point.replica_hours for point in reversed(best)]
-    return float(np.interp(math.log(violation_minutes + 1e-9), level, hours))
+    return float(np.interp(wanted, level, [point.replica_hours for point in best]))
 
 
 def efficient(points: Sequence[Point]) -> list[Point]:
     """Leave out what another setting beats in both, fewest hours first."""
     kept: list[Point] = []
     for point in sorted(points, key=lambda p: (p.replica_hours, p.violation_minutes)):
-        if not kept or point.violation_minutes < kept[-1].violation_minutes:
+        if not kept or _minutes(point) < _minutes(kept[-1]):
             kept.append(point)
     return kept
+
+
+def _minutes(point: Point) -> float:
+    return max(point.violation_minutes, LEAST_MINUTES)
 
 
 def _told(world: World, hedge: float) -> World:

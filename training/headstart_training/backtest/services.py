@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from headstart_training.loads.gaps import fill
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -99,12 +101,11 @@ class Service:
 
     @property
     def filled(self) -> Floats:
-        """Rates with the unknown ones drawn straight from the neighbours, shape (T,).
+        """Rates with the unknown ones filled, shape (T,).
 
         The simulator needs a number for every step; steps that were unknown are never counted.
         """
-        at = np.arange(len(self.rates))
-        return np.interp(at, at[self.known], self.rates[self.known])
+        return fill(self.rates, self.interval)
 
     @property
     def kind(self) -> Class:
@@ -126,8 +127,8 @@ def from_trace(name: str, trace: Trace) -> Service:
         rates=average(trace.rates, several),
         interval=trace.step * several,
         bin=trace.step,
-        start=getattr(trace, "start", None),
-        repairs=getattr(trace, "repairs", ()),
+        start=trace.start,
+        repairs=trace.repairs,
     )
     _require_history(service)
     return service

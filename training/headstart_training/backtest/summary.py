@@ -78,7 +78,9 @@ def records(contests: Sequence[Contest]) -> dict[str, Record]:
     accounts = [contest.accounts for contest in contests]
     # Shape (N, contenders): what happened; (DRAWS, N, contenders): what might have.
     dollars = np.array([[of[name].dollars_per_day for name in names] for of in accounts])
-    drawn = np.stack([draw_days([of[n] for n in names], "dollars") for of in accounts], axis=1)
+    drawn = np.stack(
+        [draw_days([of[n] for n in names], "dollars", k) for k, of in enumerate(accounts)], axis=1
+    )
     rows = draw_services(kinds)
     drawn = drawn[np.arange(len(drawn))[:, None], rows]
     tuned, best = names.index(HPA_TUNED), names.index(CLAIRVOYANT)

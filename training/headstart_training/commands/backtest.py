@@ -7,13 +7,13 @@ import json
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import Progress
 
+from headstart_training.commands.assumptions import assumptions, to_setting
 from headstart_training.commands.console import COLUMNS, console, errors_as_messages
-from headstart_training.commands.durations import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,35 +29,27 @@ if TYPE_CHECKING:
     "traces", nargs=-1, metavar="[CSV]...", type=click.Path(path_type=Path, exists=True)
 )
 @click.option("--policy", type=click.Path(path_type=Path, exists=True), help="[the shipped one]")
-@click.option("--capacity", type=float, help="Requests/s per replica.  [20 replicas on average]")
-@click.option("--lead-time", type=Duration(), default="5m", show_default=True)
-@click.option("--slo", type=float, default=99.5, show_default=True, help="Percent of requests.")
-@click.option("--replica-cost", type=float, default=3.0, show_default=True, help="$ per hour.")
-@click.option(
-    "--request-value", type=float, default=0.9, show_default=True, help="$ per 1,000 requests."
-)
-@click.option(
-    "--violation-cost", type=float, default=200.0, show_default=True, help="$ per minute."
-)
+@assumptions
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the page.")
+@click.option(
+    "--manifests", type=click.Path(path_type=Path), help="Folder for the ScalingPolicies."
+)
 def backtest(
     traces: tuple[Path, ...],
     policy: Path | None,
-    capacity: float | None,
-    lead_time: float,
-    slo: float,
-    replica_cost: float,
-    request_value: float,
-    violation_cost: float,
     json_file: Path | None,
+    html_file: Path | None,
+    manifests: Path | None,
+    **assumed: Any,
 ) -> None:
     """Replay a recorded load: Headstart, every baseline tuned to it, and the best possible.
 
     The first half of each recording tunes the baselines, the second half judges everybody.
     """
-    from headstart_policy.profile import Objective
+    from headstart_training.backtest.manifests import manifest
+    from headstart_training.backtest.page.render import render
     from headstart_training.backtest.report import document
-    from headstart_training.backtest.setting import Setting
     from headstart_training.backtest.summary import records
     from headstart_training.backtest.table import service_table, summary_table
 
@@ -65,10 +57,14 @@ def backtest(
     if not traces:
         raise click.UsageError("Give at least one CSV file.")
     with errors_as_messages():
-        objective = Objective(slo / 100, replica_cost, request_value, violation_cost)
-        setting = Setting(objective, lead_time, capacity)
-        served = _read_policy(policy)
+        setting = to_setting(**assumed)
+        artifact = None if policy is None else policy.read_bytes()
+        served = _parse(artifact)
         judgements = _judge([_read(path) for path in traces], setting, served)
+        files = [
+            manifest(judgement.contest, artifact=artifact, assumed=setting.capacity is None)
+            for judgement in judgements
+        ]
     found = records([judgement.contest for judgement in judgements])
     shown = console()
     for judgement in judgements:
@@ -79,6 +75,14 @@ def backtest(
     if json_file:
         facts = document(judgements, found, policy=served.digest, elapsed=elapsed)
         json_file.write_text(json.dumps(facts, indent=2) + "\n")
+    if html_file:
+        html_file.write_text(render(judgements, found, files, served.digest), encoding="utf-8")
+    if manifests:
+        manifests.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            (manifests / file.file).write_text(file.text)
+    elif len(files) == 1:
+        click.echo(files[0].text)
 
 
 def _read(path: Path) -> Service:
@@ -88,10 +92,10 @@ def _read(path: Path) -> Service:
     return from_trace(path.name.split(".")[0], read_trace(path))
 
 
-def _read_policy(path: Path | None) -> Policy:
+def _parse(artifact: bytes | None) -> Policy:
     from headstart_policy.artifact import builtin, parse
 
-    return builtin() if path is None else parse(path.read_bytes())
+    return builtin() if artifact is None else parse(artifact)
 
 
 def _judge(services: Sequence[Service], setting: Setting, policy: Policy) -> list[Judgement]:
@@ -109,4 +113,4 @@ def _progress(services: int) -> Iterator[Callable[[str], None]]:
 
     with Progress(*COLUMNS, transient=True) as bar:
         task = bar.add_task("reading", total=services * STAGES)
-        yield lambda who: bar.update(task, advance=1, description=who)
+        yield lambda what: bar.update(task, advance=1, description=what)
