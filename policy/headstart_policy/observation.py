@@ -30,6 +30,8 @@ PEAK_WINDOWS = np.flatnonzero(RECENT_EDGES[1:] <= 2.0)  # noqa: PLR2004
 NOISE_WINDOWS = np.array([2.0, 8.0])
 # Seasons that a policy sees at most.
 SEASONS = 2
+# A season that there is not, in samples: nothing is known of so long ago.
+_NEVER = 1e12
 # Warming replicas are told apart by the quarter of their lead time that remains.
 WARMING_BINS = 4
 
@@ -153,15 +155,11 @@ def look_around(rates: CumulativeRates, now: Floats, lead_time: Floats, seasons:
     there is none. A season shorter than the windows ahead would look into the future; those
     windows are unknown.
     """
-    moments = now[:, None] - seasons
+    moments = now[:, None] - np.where(np.isfinite(seasons), seasons, _NEVER)
     edges = moments[..., None] + SEASONAL_EDGES * lead_time[:, None, None]
-    edges = np.where(edges <= now[:, None, None], edges, np.nan)
-    known = np.isfinite(edges[..., 1:]) & np.isfinite(edges[..., :-1])
-    flat = np.where(np.isfinite(edges), edges, -1.0).reshape(len(now), seasons.shape[1], -1)
-    starts = flat[..., :-1].reshape(len(now), -1)
-    ends = flat[..., 1:].reshape(len(now), -1)
-    means = rates.means(starts, np.maximum(starts, ends)).reshape(known.shape)
-    return np.where(known, means, np.nan)
+    starts, ends = edges[..., :-1], edges[..., 1:]
+    means = rates.means(starts.reshape(len(now), -1), ends.reshape(len(now), -1))
+    return np.where(ends <= now[:, None, None], means.reshape(ends.shape), np.nan)
 
 
 def recent_peak(observation: Observation) -> Floats:

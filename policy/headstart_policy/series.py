@@ -61,24 +61,28 @@ class CumulativeRates:
             Window edges in samples from the left edge of the series, shape (N, K). Edges outside
             of the series count as unknown.
         """
-        return _ratio(self.total, self.known, starts, ends)
+        return self._ratio(self.total, self.known, starts, ends)
 
     def roughness(self, starts: Floats, ends: Floats) -> Floats:
         """Mean squared difference of neighbouring samples in windows; arguments as for means."""
-        return _ratio(self.rough, self.rough_known, starts, ends)
+        return self._ratio(self.rough, self.rough_known, starts, ends)
+
+    def _ratio(self, total: Floats, known: Floats, starts: Floats, ends: Floats) -> Floats:
+        """Divide what windows hold of two running sums; NaN where less than half is known.
+
+        All that is read off the sums goes through here: the simulator, which looks at a whole path
+        at once, has a compiled one.
+        """
+        weight = _at(known, ends) - _at(known, starts)
+        value = _at(total, ends) - _at(total, starts)
+        enough = weight >= LEAST_KNOWN * (ends - starts)
+        return np.where(enough, value / np.where(weight > 0, weight, 1.0), np.nan)
 
 
 def _running(values: Floats) -> Floats:
     sums = np.zeros((values.shape[0], values.shape[1] + 1))
     np.cumsum(values, axis=1, out=sums[:, 1:])
     return sums
-
-
-def _ratio(total: Floats, known: Floats, starts: Floats, ends: Floats) -> Floats:
-    weight = _at(known, ends) - _at(known, starts)
-    value = _at(total, ends) - _at(total, starts)
-    enough = weight >= LEAST_KNOWN * (ends - starts)
-    return np.where(enough, value / np.where(weight > 0, weight, 1.0), np.nan)
 
 
 def _at(sums: Floats, edges: Floats) -> Floats:
