@@ -273,6 +273,23 @@ def trace_of(series: Sequence[Series], window: Window) -> Trace:
     return Trace(inner, float(window.step), start, repairs)
 
 
+def window_of(trace: Trace) -> Window:
+    """Instants at which a trace's rates are evaluated: the ends of its bins.
+
+    Raises
+    ------
+    ValueError
+        The trace has no calendar, or no zone, or bins that are no whole seconds.
+    """
+    if trace.start is None or trace.start.tzinfo is None:
+        raise ValueError("the recording has no calendar with a zone: its time is not known")
+    step = round(trace.step)
+    if step != trace.step:
+        raise ValueError(f"bins must be whole seconds, are {trace.step:g} s")
+    first = round(trace.start.timestamp() / step) + 1
+    return Window(first, first + trace.rates.size - 1, step)
+
+
 class _Canvas:
     """Series of a window, put together from parts of it."""
 
