@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DAY = 86_400.0
 # Points of a day's curve, linear between them: 5 min apart.
 _POINTS = 288
+_GRID = DAY / _POINTS
 _HARMONICS = 8
 # Days before the first and after the last that a path's first and last hours lean on.
 _MARGIN = 2
@@ -63,6 +64,12 @@ def waves(rng: np.random.Generator, seasons: Seasons, steps: int, step: float) -
     numpy.ndarray
         Load, shape (N, T), in (0, 1] on an average working day.
     """
+    if step < _GRID:
+        # A wave is smooth: what lies between two points of its curve is a straight line.
+        coarse = waves(rng, seasons, int(np.ceil(steps * step / _GRID)) + 1, _GRID)
+        place = np.arange(steps) * (step / _GRID)
+        index = place.astype(np.int64)
+        return coarse[:, index] + (coarse[:, index + 1] - coarse[:, index]) * (place - index)
     services = seasons.night.size
     # Days since a Monday's midnight, shape (N, T).
     day = rng.uniform(0.0, 7.0, (services, 1)) + np.arange(steps) * (step / DAY)
