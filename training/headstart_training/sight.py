@@ -6,16 +6,21 @@ for a whole path, with the functions that the operator calls tick by tick.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from headstart_policy.observation import Observation, look_around, look_back
-from headstart_policy.series import CumulativeRates
+from headstart_policy.series import LEAST_KNOWN, CumulativeRates
 
 if TYPE_CHECKING:
     from headstart_policy.profile import Profiles
     from headstart_policy.types import Floats, Ints
+
+
+# Moments x services whose windows are worked out at once: what fits a core's cache.
+_ROWS_AT_ONCE = 4000
 
 
 class Sight(NamedTuple):
@@ -88,13 +93,11 @@ def see(seen: Floats, moments: Floats, profiles: Profiles, sample: Floats) -> Si
     sample
         Time between two samples, s, shape (N,).
     """
-    sums = CumulativeRates.of(seen)
     count, known = len(seen), np.isfinite(seen)
     moments = np.broadcast_to(moments, (count, np.shape(moments)[-1])).astype(np.float64)
-    lead = profiles.lead_time / sample
-    seasons = profiles.seasons / sample[:, None]
-    backs = [look_back(sums, now, lead) for now in moments.T]
-    arounds = [look_around(sums, now, lead, seasons) for now in moments.T]
+    windows = _windows(
+        seen, moments, profiles.lead_time / sample, profiles.seasons / sample[:, None]
+    )
     # Index of the newest known sample at or before each one, -1 where there is none.
     last = np.maximum.accumulate(np.where(known, np.arange(seen.shape[1]), -1), axis=1)
     passed = np.clip(np.floor(moments).astype(np.int64), 0, seen.shape[1])
@@ -103,10 +106,49 @@ def see(seen: Floats, moments: Floats, profiles: Profiles, sample: Floats) -> Si
         np.pad(seen, ((0, 0), (0, 1)), constant_values=np.nan), newest, axis=1
     )
     age = np.where(newest >= 0, (moments - 1 - newest) * sample[:, None], np.inf)
-    return Sight(
-        recent=np.stack([recent for recent, _ in backs], axis=1),
-        roughness=np.stack([roughness for _, roughness in backs], axis=1),
-        seasonal=np.stack(arounds, axis=1),
-        newest=rate,
-        age=age,
-    )
+    return Sight(*windows, newest=rate, age=age)
+
+
+def _windows(seen: Floats, moments: Floats, lead: Floats, seasons: Floats) -> tuple[Floats, ...]:
+    """Recent means, roughness and seasonal means at all moments, as Sight has them.
+
+    Every moment becomes a row of the functions that the operator calls with one row per service.
+    """
+    from headstart_training.kernels.compiled import cores  # noqa: PLC0415  # Numba loads slowly.
+
+    services, count = moments.shape
+    rows = max(1, _ROWS_AT_ONCE // max(count, 1))
+
+    def look(part: slice, times: slice) -> tuple[Floats, ...]:
+        sums, now = _PathRates.of(seen[part]), moments[part, times]
+        leads, lengths = (np.repeat(a[part], now.shape[1], axis=0) for a in (lead, seasons))
+        back = look_back(sums, now.ravel(), leads)
+        around = look_around(sums, now.ravel(), leads, lengths)
+        return tuple(a.reshape(*now.shape, *a.shape[1:]) for a in (*back, around))
+
+    # One moment tells how many windows there are.
+    windows = [np.empty((services, count, *a.shape[2:])) for a in look(slice(1), slice(1))]
+
+    def fill(first: int) -> None:
+        part = slice(first, first + rows)
+        for start in range(0, count, _ROWS_AT_ONCE):
+            times = slice(start, start + _ROWS_AT_ONCE)
+            for window, values in zip(windows, look(part, times), strict=True):
+                window[part, times] = values
+
+    with ThreadPoolExecutor(cores()) as pool:
+        # Reading the results raises what went wrong in a thread.
+        list(pool.map(fill, range(0, services, rows)))
+    return tuple(windows)
+
+
+class _PathRates(CumulativeRates):
+    """Running sums that T moments of each series look at: N series, N x T rows of windows."""
+
+    def _ratio(self, total: Floats, known: Floats, starts: Floats, ends: Floats) -> Floats:
+        from headstart_training.kernels.windows import window_ratios  # noqa: PLC0415
+
+        ratios = np.empty(starts.shape)
+        starts, ends = np.ascontiguousarray(starts), np.ascontiguousarray(ends)
+        window_ratios(0, len(total), total, known, starts, ends, LEAST_KNOWN, ratios)
+        return ratios
