@@ -93,20 +93,15 @@ def see(seen: Floats, moments: Floats, profiles: Profiles, sample: Floats) -> Si
     sample
         Time between two samples, s, shape (N,).
     """
-    count, known = len(seen), np.isfinite(seen)
-    moments = np.broadcast_to(moments, (count, np.shape(moments)[-1])).astype(np.float64)
-    windows = _windows(
+    from headstart_training.kernels.windows import newest_known  # noqa: PLC0415  # Loads slowly.
+
+    moments = np.broadcast_to(moments, (len(seen), np.shape(moments)[-1])).astype(np.float64)
+    recent, roughness, seasonal = _windows(
         seen, moments, profiles.lead_time / sample, profiles.seasons / sample[:, None]
     )
-    # Index of the newest known sample at or before each one, -1 where there is none.
-    last = np.maximum.accumulate(np.where(known, np.arange(seen.shape[1]), -1), axis=1)
-    passed = np.clip(np.floor(moments).astype(np.int64), 0, seen.shape[1])
-    newest = np.take_along_axis(np.pad(last, ((0, 0), (1, 0)), constant_values=-1), passed, axis=1)
-    rate = np.take_along_axis(
-        np.pad(seen, ((0, 0), (0, 1)), constant_values=np.nan), newest, axis=1
-    )
-    age = np.where(newest >= 0, (moments - 1 - newest) * sample[:, None], np.inf)
-    return Sight(*windows, newest=rate, age=age)
+    newest, age = np.empty(moments.shape), np.empty(moments.shape)
+    newest_known(seen, moments, sample, newest, age)
+    return Sight(recent, roughness, seasonal, newest, age)
 
 
 def _windows(seen: Floats, moments: Floats, lead: Floats, seasons: Floats) -> tuple[Floats, ...]:

@@ -66,3 +66,23 @@ def window_ratios(
                     ratios[r, k] = value / (weight if weight > 0 else 1.0)
                 else:
                     ratios[r, k] = np.nan
+
+
+@compiled
+def newest_known(
+    seen: Floats, moments: Floats, sample: Floats, newest: Floats, age: Floats
+) -> None:
+    """Find the newest known rate at each moment, and its age; ``Sight`` and ``see`` have the rest.
+
+    NaN and infinity where there never was one.
+    """
+    samples = seen.shape[1]
+    last = np.empty(samples + 1, dtype=np.int64)
+    for i in range(len(seen)):
+        last[0] = -1
+        for j in range(samples):
+            last[j + 1] = j if np.isfinite(seen[i, j]) else last[j]
+        for t in range(moments.shape[1]):
+            at = last[min(max(int(np.floor(moments[i, t])), 0), samples)]
+            newest[i, t] = seen[i, at] if at >= 0 else np.nan
+            age[i, t] = (moments[i, t] - 1 - at) * sample[i] if at >= 0 else np.inf
