@@ -98,6 +98,16 @@ def timed_out(request: BaseHTTPRequestHandler, _body: bytes) -> None:
     answer(request, said, 503)
 
 
+def hang(released: threading.Event) -> Fault:
+    """Say nothing until the test is over."""
+
+    def fault(request: BaseHTTPRequestHandler, _body: bytes) -> None:
+        released.wait(30)
+        request.close_connection = True
+
+    return fault
+
+
 def redirect(request: BaseHTTPRequestHandler, _body: bytes) -> None:
     """Send the client elsewhere, as a login page does."""
     request.send_response(302)

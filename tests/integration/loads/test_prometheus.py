@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from tests.cluster.prometheus import PASSWORD, USER
 from tests.integration.loads.gateway import (
     Gateway,
     broken_off,
+    hang,
     login_page,
     redirect,
     timed_out,
@@ -109,6 +111,26 @@ def test_a_fault_on_the_way_is_overcome(gateway: Gateway, fault: object) -> None
     (series,) = patient(gateway.url).matrix(QUERY, whole())
     np.testing.assert_allclose(series.values, RATES)
     assert gateway.faults == []
+
+
+def test_a_server_that_says_nothing_is_asked_for_less(gateway: Gateway) -> None:
+    released = threading.Event()
+    gateway.faults = [None, hang(released)]
+    prometheus = Prometheus(Access(gateway.url, timeout=1), wait=wait_none())
+    (series,) = prometheus.matrix(QUERY, whole())
+    released.set()
+    np.testing.assert_allclose(series.values, RATES)
+    assert len(gateway.paths) > DAYS + 2
+
+
+def test_more_points_than_prometheus_gives_are_halved(server: Server) -> None:
+    """Its own limit is 11,000 points; those who run it may set a lower one."""
+    prometheus = patient(server.url)
+    prometheus._most = 20_000
+    fine = window(datetime.fromtimestamp(END, UTC), DAYS, 15)
+    (series,) = prometheus._fetch(QUERY, fine, 0)
+    assert prometheus._most < 11_000
+    np.testing.assert_allclose(series.values[3::4], RATES)
 
 
 def test_a_broken_download_goes_on_where_it_broke(gateway: Gateway, tmp_path: Path) -> None:
