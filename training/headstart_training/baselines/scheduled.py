@@ -89,7 +89,8 @@ class Scheduled:
         )[:, : world.steps]
         reactive = self._replicas(world, newest, np.zeros_like(newest))
         reactive = np.where(np.isnan(newest), world.initial[:, None], reactive)
-        return np.where(np.isnan(mean[:, : world.steps]), reactive, desired)
+        unknown = np.isnan(mean[:, : world.steps])
+        return np.where(unknown, np.maximum(reactive, desired), desired)
 
     def _replicas(self, world: World, mean: Floats, variance: Floats) -> Ints:
         noise, capacity = world.profiles.capacity_noise[:, None], world.profiles.capacity[:, None]
@@ -137,13 +138,13 @@ def grid(world: World) -> tuple[Scheduled, ...]:
     """
     rates, past = seen(world)
     interval, steps = world.profiles.interval[0], world.steps
+    shown = np.isfinite(rates[0])
     seasons = []
-    for season in world.profiles.seasons[0]:
-        back = np.arange(past, past + steps) - (np.round(season / interval) if season > 0 else 0)
-        if season > 0:
-            there = np.isfinite(rates[0, back[back >= 0].astype(np.int64)])
-            if there.sum() >= _LEAST_SHOWN * steps:
-                seasons.append(float(season))
+    for season in world.profiles.seasons[0][np.isfinite(world.profiles.seasons[0])]:
+        back = past - round(season / interval)
+        # As many of the steps as have the same moment one season before them.
+        if shown[max(back, 0) : max(back + steps, 0)].sum() >= _LEAST_SHOWN * steps:
+            seasons.append(float(season))
     choices = [
         (season, window, times) for season in seasons for window in _WINDOWS for times in _TIMES
     ]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _SLACK = 1e-9
 _HAIR = 1e-9
+# Places in what is remembered of a panic.
+_PANICKING, _SINCE, _PODS = 0, 1, 2
 
 
 class Rules(NamedTuple):
@@ -29,6 +31,26 @@ class Rules(NamedTuple):
     up_rate: float
     down_rate: float
     delay: int
+
+
+@compiled
+def _wanted(
+    rules: Rules, stable: float, panic: float, ready: int, now: float, alarm: Floats
+) -> int:
+    """Decide once, before the delay; ``alarm``: whether, since when, with how many pods."""
+    highest = math.ceil(rules.up_rate * ready)
+    lowest = math.floor(ready / rules.down_rate)
+    in_stable = math.ceil(stable / rules.target - _SLACK)
+    in_panic = math.ceil(panic / rules.target - _SLACK)
+    if in_panic / ready >= rules.panic_threshold:
+        alarm[_PANICKING], alarm[_SINCE] = 1.0, now
+    elif alarm[_PANICKING] > 0 and now - alarm[_SINCE] > rules.stable_window:
+        alarm[_PANICKING], alarm[_PODS] = 0.0, 0.0
+    wanted = min(max(in_stable, lowest), highest)
+    if alarm[_PANICKING] > 0:
+        wanted = max(int(alarm[_PODS]), wanted, min(max(in_panic, lowest), highest))
+        alarm[_PODS] = wanted
+    return wanted
 
 
 @compiled
@@ -61,47 +83,35 @@ def kpa_path(
     for t in range(-lead, 0):
         put(fewest, t, -current)
     # A new autoscaler panics where there is more than one pod, so that it keeps them.
-    panicking, since, panic_pods, ticks = current > 1, 0.0, current, 0
+    alarm = np.array([1.0 if current > 1 else 0.0, 0.0, current])
+    ticks = 0
     for t in range(len(stable)):
         # What was asked for all through the last lead time, and still is, is ready.
         longest_ready = -largest(fewest, lead + 1, t, -current)
-        until = math.ceil(((t + 1) * interval - _HAIR) / tick)
-        decided = False
+        first, until = ticks, math.ceil(((t + 1) * interval - _HAIR) / tick)
+        desired[t] = current
         while ticks < until:
-            if not decided and ticks * tick > t * interval + _HAIR:
-                desired[t], decided = current, True
-            now, before = ticks * tick, current
-            ticks += 1
             if math.isnan(stable[t]) or math.isnan(panic[t]):
-                continue
-            ready = max(1, min(longest_ready, current))
-            highest = math.ceil(rules.up_rate * ready)
-            lowest = math.floor(ready / rules.down_rate)
-            in_stable = math.ceil(stable[t] / rules.target - _SLACK)
-            in_panic = math.ceil(panic[t] / rules.target - _SLACK)
-            if in_panic / ready >= rules.panic_threshold:
-                panicking, since = True, now
-            elif panicking and now - since > rules.stable_window:
-                panicking, panic_pods = False, 0
-            wanted = min(max(in_stable, lowest), highest)
-            if panicking:
-                panic_pods = max(panic_pods, wanted, min(max(in_panic, lowest), highest))
-                wanted = panic_pods
+                ticks = until
+                break
+            before, ready = current, max(1, min(longest_ready, current))
+            wanted = _wanted(rules, stable[t], panic[t], ready, ticks * tick, alarm)
             held = wanted
             if rules.delay > 0:
                 held = largest(delayed, rules.delay, ticks, wanted)
                 put(delayed, ticks, wanted)
             current = min(max(held, rules.least), rules.most)
+            if ticks == first and ticks * tick <= t * interval + _HAIR:
+                desired[t] = current
+            ticks += 1
             # Ticks that see the same decide the same, but for the end of a panic or of a delay.
             if (
-                not panicking
+                alarm[_PANICKING] == 0
                 and current == before
-                and (rules.delay == 0 or holds(delayed, rules.delay, until + 1, wanted))
+                and (rules.delay == 0 or holds(delayed, rules.delay, until, wanted))
             ):
                 if rules.delay > 0:
-                    put(delayed, until, wanted)
+                    put(delayed, until - 1, wanted)
                 ticks = until
-        if not decided:
-            desired[t] = current
         put(fewest, t, -desired[t])
     return desired
