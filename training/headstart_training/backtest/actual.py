@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from headstart_training.contest import Result
+from headstart_training.loads.capacity import saturated as cut_off
 from headstart_training.simulator import serve, take_profiles
 
 if TYPE_CHECKING:
     from headstart_policy.types import Bools, Floats, Ints
     from headstart_training.backtest.services import Service
     from headstart_training.simulator import World
-
-# A fleet that serves this share of what it can may have turned more away.
-SATURATED = 0.95
 
 
 def ran(service: Service, world: World) -> Result | None:
@@ -51,14 +49,11 @@ def ran(service: Service, world: World) -> Result | None:
 def saturated(service: Service, capacity: float) -> Bools:
     """Whether a step's rate may have been cut off by what was ready, shape (T,).
 
-    A counter of served requests flattens exactly when replicas are missing. Nothing is flagged
-    where it is unknown what was ready.
+    Nothing is flagged where it is unknown what was ready.
     """
     if service.actual is None:
         return np.zeros(len(service.rates), dtype=np.bool_)
-    most: Floats = SATURATED * service.actual.ready * capacity
-    flagged: Bools = (service.rates >= most) & (service.rates > 0)
-    return flagged
+    return cut_off(service.rates, service.actual.ready, capacity)
 
 
 def censor(result: Result, actual: Result, flagged: Bools) -> Result:

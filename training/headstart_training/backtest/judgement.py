@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headstart_policy.artifact import Policy
-    from headstart_policy.profile import Profile
     from headstart_training.backtest.services import Service
+    from headstart_training.backtest.setting import Setting
 
 # What a progress bar counts to: the contenders, settings, sensitivity.
 STAGES = COUNT + 2
@@ -29,17 +29,22 @@ class Judgement(NamedTuple):
     front: Front
     truths: tuple[Truth, ...]
     saturation: Saturation
+    assumed: bool
+    """Whether nobody knows the capacity: it is then such that the service has a usual size."""
 
 
 def judge(
     service: Service,
-    profile: Profile,
+    setting: Setting,
     policy: Policy,
     current: HPA | None = None,
     heard: Callable[[str], None] = lambda _: None,
 ) -> Judgement:
-    """Play one service in every way; parameters are those of ``protocol.hold``."""
-    contest = hold(service, profile, policy, current, heard)
+    """Play one service in every way; parameters are those of ``protocol.hold``, but for one.
+
+    ``setting`` is what to assume of the service.
+    """
+    contest = hold(service, setting.profile(service), policy, current, heard)
     test, calendar = contest.halves.test, contest.calendar
     tuned = contest.choices[HPA_TUNED]
     if not isinstance(tuned, HPA):
@@ -48,4 +53,5 @@ def judge(
     heard(f"{service.name}: settings")
     truths = sensitivity(test, calendar, contest.paths)
     heard(f"{service.name}: sensitivity")
-    return Judgement(contest, front, truths, repeat(contest, policy, current))
+    cut_off = repeat(contest, policy, current)
+    return Judgement(contest, front, truths, cut_off, setting.capacity is None)

@@ -48,6 +48,7 @@ def manifest(
     namespace: str | None = None,
     artifact: bytes | None = None,
     assumed: bool = True,
+    file: str | None = None,
 ) -> Manifest:
     """Write the ScalingPolicy of the service that a contest was about.
 
@@ -63,6 +64,8 @@ def manifest(
         The policy file that decided; ``None``: the shipped one.
     assumed
         Whether the capacity is only assumed.
+    file
+        Where it will be; ``None``: a file named as the target.
 
     Raises
     ------
@@ -102,5 +105,5 @@ def manifest(
             "FILL IN before you apply this: the API server refuses it blank.\nThe requests/s that"
             " arrive, as one series."
         )
-    file = f"{target.name}.yaml"
+    file = file or f"{target.name}.yaml"
     return Manifest(to_yaml(documents, comments), file, apply_command(documents, file))

@@ -117,17 +117,20 @@ def service(judgement: Judgement, closures: Mapping[str, float]) -> dict[str, An
         "winner": contest.winner if judgement.saturation.conclusive else None,
         "distance_to_actual": _distance(contest),
         "settings": contest.settings,
-        "assumptions": assumptions(contest),
+        "assumptions": assumptions(judgement),
         "repairs": list(contest.service.repairs),
+        "notes": list(contest.service.notes),
     }
 
 
-def assumptions(contest: Contest) -> dict[str, Any]:
+def assumptions(judgement: Judgement) -> dict[str, Any]:
     """Write what was taken for granted, in the units of the key."""
+    contest = judgement.contest
     profile, world = contest.profile, contest.halves.test
     goal = profile.objective
     return {
         "capacity_requests_per_second": profile.capacity,
+        "capacity_assumed": judgement.assumed,
         "capacity_noise": profile.capacity_noise,
         "capacity_correlation": profile.capacity_correlation,
         "lead_time_seconds": profile.lead_time,

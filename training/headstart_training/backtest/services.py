@@ -71,6 +71,8 @@ class Service:
         Of the first interval; ``None`` where the calendar is unknown.
     repairs
         What was mended in the recording, in words.
+    notes
+        What was found, or not found, beside the rate, in words.
     actual
         What really ran, where it is known.
     """
@@ -81,6 +83,7 @@ class Service:
     bin: float
     start: datetime | None = None
     repairs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     actual: Actual | None = None
 
     @property

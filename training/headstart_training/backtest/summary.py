@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart_training.backtest.bootstrap import Interval, draw_days, draw_services, interval
+from headstart_training.backtest.bootstrap import (
+    DRAWS,
+    Interval,
+    draw_days,
+    draw_services,
+    interval,
+)
 from headstart_training.backtest.closure import closure, pooled_closure
-from headstart_training.backtest.contenders import CLAIRVOYANT, HPA_TUNED
+from headstart_training.backtest.contenders import CLAIRVOYANT, HEADSTART, HPA_TUNED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,6 +115,20 @@ def records(contests: Sequence[Contest]) -> dict[str, Record]:
             replica_hours_per_day=_mean(accounts, name, "replica_hours_per_day"),
         )
     return made
+
+
+def gain(contests: Sequence[Contest]) -> Interval:
+    """Headstart's dollars per day over its reference's, all services together.
+
+    Only days are drawn: these services are the ones that it is about.
+    """
+    value, draws = 0.0, np.zeros(DRAWS)
+    for k, contest in enumerate(contests):
+        both = [contest.accounts[HEADSTART], contest.accounts[contest.reference]]
+        drawn = draw_days(both, "dollars", k)
+        value += both[0].dollars_per_day - both[1].dollars_per_day
+        draws = draws + drawn[:, 0] - drawn[:, 1]
+    return interval(value, draws)
 
 
 def _mean(accounts: Sequence[dict[str, Any]], name: str, figure: str) -> float:

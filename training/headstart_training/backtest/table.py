@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from headstart_training.backtest.bootstrap import Interval
+    from headstart_training.backtest.judgement import Judgement
     from headstart_training.backtest.protocol import Contest
     from headstart_training.backtest.summary import Record
 
@@ -87,3 +88,31 @@ def with_interval(value: Interval) -> str:
     if not np.isfinite(value.value):
         return "-"
     return f"{value.value:+.2f} \\[{figure(value.low)}, {figure(value.high)}]"
+
+
+def remarks(judgement: Judgement) -> list[str]:
+    """What has to be known beside the figures: assumptions, repairs, saturation; a line each."""
+    contest = judgement.contest
+    service, profile, goal = contest.service, contest.profile, contest.profile.objective
+    needed = float(np.nanmean(service.rates[: service.half])) / profile.capacity
+    told = "Nobody gave a capacity, so it is ASSUMED:" if judgement.assumed else "Capacity:"
+    lines = [
+        (
+            f"{told} {profile.capacity:.4g} requests/s per replica, with which the tuning half needs"
+            f" {needed:.1f} replicas on average."
+        ),
+        (
+            f"Assumed: {profile.lead_time:g} s lead time, SLO {100 * goal.slo:g} %,"
+            f" ${goal.replica_cost:g} per replica-hour, ${goal.request_value:g} per 1,000 requests,"
+            f" ${goal.violation_cost:g} per violation-minute."
+        ),
+        *(f"Repaired: {repair}" for repair in service.repairs),
+        *(f"Found: {note}" for note in service.notes),
+    ]
+    if judgement.saturation.minutes:
+        stands = "the winner is the same" if judgement.saturation.conclusive else "INCONCLUSIVE"
+        lines.append(
+            f"Saturated: {judgement.saturation.minutes:,.0f} min at 95 % or more of what was ready;"
+            f" with 1.2 and 2 times the load there: {stands}."
+        )
+    return lines

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,82 +13,97 @@ from rich.progress import Progress
 
 from headstart_training.commands.assumptions import assumptions, to_setting
 from headstart_training.commands.console import COLUMNS, console, errors_as_messages
+from headstart_training.commands.recordings import recordings, to_history
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console
 
     from headstart_policy.artifact import Policy
     from headstart_training.backtest.judgement import Judgement
-    from headstart_training.backtest.services import Service
+    from headstart_training.backtest.manifests import Manifest
     from headstart_training.backtest.setting import Setting
+    from headstart_training.backtest.subjects import Subject
+    from headstart_training.backtest.summary import Record
+    from headstart_training.baselines.hpa import HPA
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument(
-    "traces", nargs=-1, metavar="[CSV]...", type=click.Path(path_type=Path, exists=True)
-)
-@click.option("--policy", type=click.Path(path_type=Path, exists=True), help="[the shipped one]")
+@click.argument("traces", nargs=-1, metavar="[CSV]...", type=_FILE)
+@recordings
+@click.option("--namespace", help="Of the workload; with --prometheus it is looked for there.")
+@click.option("--target", metavar="[KIND/]NAME", help="The workload.  [Deployment/NAME]")
+@click.option("--address", help="Of the Prometheus, as the operator sees it.  [the operator's own]")
+@click.option("--sli", help="PromQL of the share of good requests, to propose a capacity from.")
 @assumptions
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures.")
-@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the page.")
 @click.option(
-    "--manifests", type=click.Path(path_type=Path), help="Folder for the ScalingPolicies."
+    "--hpa", metavar="FILE|NAMESPACE/NAME", help="Your own HPA, to compare with: hpa_current."
+)
+@click.option("--kubeconfig", type=_FILE, help="To read the HPA by.")
+@click.option("--context", help="Of the kubeconfig.")
+@click.option("--policy", type=_FILE, help="Policy file to judge.  [the shipped default]")
+@click.option("--json", "json_file", type=_NEW_FILE, help="Write all figures.")
+@click.option("--html", "html_file", type=_NEW_FILE, help="Write one self-contained page.")
+@click.option(
+    "--manifest", "manifest_file", type=_NEW_FILE, help="Write the ScalingPolicy to apply."
 )
 def backtest(
     traces: tuple[Path, ...],
-    policy: Path | None,
     json_file: Path | None,
     html_file: Path | None,
-    manifests: Path | None,
-    **assumed: Any,
+    manifest_file: Path | None,
+    policy: Path | None,
+    **options: Any,
 ) -> None:
     """Replay a recorded load: Headstart, every baseline tuned to it, and the best possible.
 
-    The first half of each recording tunes the baselines, the second half judges everybody.
+    The load is one CSV file or more, each a service, with a column of times and one of requests;
+    or what a Prometheus has of a query. The first half of each tunes the baselines, the second half
+    judges everybody. It ends with the ScalingPolicy to apply, which only observes.
     """
-    from headstart_training.backtest.manifests import manifest
     from headstart_training.backtest.page.render import render
     from headstart_training.backtest.report import document
     from headstart_training.backtest.summary import records
-    from headstart_training.backtest.table import service_table, summary_table
 
+    _require_one_source(traces, options)
     began = time.monotonic()
-    if not traces:
-        raise click.UsageError("Give at least one CSV file.")
-    with errors_as_messages():
-        setting = to_setting(**assumed)
+    shown = console()
+    with errors_as_messages(), Progress(*COLUMNS, transient=True, console=shown) as bar:
         artifact = None if policy is None else policy.read_bytes()
         served = _parse(artifact)
-        judgements = _judge([_read(path) for path in traces], setting, served)
-        files = [
-            manifest(judgement.contest, artifact=artifact, assumed=setting.capacity is None)
-            for judgement in judgements
-        ]
+        subjects = _subjects(bar, traces, options)
+        judgements = _judge(bar, subjects, served, options)
+        manifests = _manifests(judgements, artifact, manifest_file, options)
     found = records([judgement.contest for judgement in judgements])
-    shown = console()
-    for judgement in judgements:
-        shown.print(service_table(judgement.contest))
-    if len(judgements) > 1:
-        shown.print(summary_table(found, len(judgements)))
-    elapsed = time.monotonic() - began
+    _show(shown, judgements, found)
     if json_file:
+        elapsed = time.monotonic() - began
         facts = document(judgements, found, policy=served.digest, elapsed=elapsed)
         json_file.write_text(json.dumps(facts, indent=2) + "\n")
     if html_file:
-        html_file.write_text(render(judgements, found, files, served.digest), encoding="utf-8")
-    if manifests:
-        manifests.mkdir(parents=True, exist_ok=True)
-        for file in files:
-            (manifests / file.file).write_text(file.text)
-    elif len(files) == 1:
-        click.echo(files[0].text)
+        html_file.write_text(render(judgements, found, manifests, served.digest), encoding="utf-8")
+    if manifest_file:
+        manifest_file.write_text("---\n".join(one.text for one in manifests))
+        click.echo(f"Next: {manifests[0].command}")
+    elif len(manifests) == 1:
+        click.echo(manifests[0].text)
+    else:
+        click.echo("--manifest FILE writes the ScalingPolicies to apply.")
 
 
-def _read(path: Path) -> Service:
-    from headstart_training.backtest.services import from_trace
-    from headstart_training.loads.traces import read_trace
-
-    return from_trace(path.name.split(".")[0], read_trace(path))
+def _require_one_source(traces: tuple[Path, ...], options: dict[str, Any]) -> None:
+    if bool(traces) == bool(options["prometheus"]):
+        raise click.UsageError("Give either CSV files or --prometheus.")
+    if options["target"] and len(traces) > 1:
+        raise click.UsageError("--target is one workload, and these are several files.")
+    if options["prometheus"] and not options["target"]:
+        raise click.UsageError("Give --target with --prometheus: the workload that it is about.")
+    if options["sli"] and not options["namespace"]:
+        raise click.UsageError("--sli needs --namespace: whose replicas to look at.")
 
 
 def _parse(artifact: bytes | None) -> Policy:
@@ -98,19 +112,111 @@ def _parse(artifact: bytes | None) -> Policy:
     return builtin() if artifact is None else parse(artifact)
 
 
-def _judge(services: Sequence[Service], setting: Setting, policy: Policy) -> list[Judgement]:
-    from headstart_training.backtest.judgement import judge
+def _subjects(bar: Progress, traces: tuple[Path, ...], options: dict[str, Any]) -> list[Subject]:
+    """Read the files, or download the history."""
+    from headstart_training.backtest.subjects import from_csv
 
-    with _progress(len(services)) as heard:
-        return [
-            judge(service, setting.profile(service), policy, heard=heard) for service in services
-        ]
+    names = ("capacity", "lead_time", "slo", "replica_cost", "request_value", "violation_cost")
+    setting = to_setting(**{name: options[name] for name in names})
+    if options["prometheus"]:
+        ctx = click.get_current_context()
+        given = {
+            name
+            for name in names
+            if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+        }
+        return [_download(bar, setting, given, options)]
+    return [from_csv(path, path.name.split(".")[0], setting) for path in traces]
 
 
-@contextmanager
-def _progress(services: int) -> Iterator[Callable[[str], None]]:
-    from headstart_training.backtest.judgement import STAGES
+def _download(bar: Progress, setting: Setting, given: set[str], options: dict[str, Any]) -> Subject:
+    from headstart_training.backtest.subjects import from_prometheus
+    from headstart_training.loads.discovery import Quality, Workload
+    from headstart_training.manifest import to_target
 
-    with Progress(*COLUMNS, transient=True) as bar:
-        task = bar.add_task("reading", total=services * STAGES)
-        yield lambda what: bar.update(task, advance=1, description=what)
+    asked = ("prometheus", "query", "days", "token", "ca_file")
+    history = to_history(**{name: options[name] for name in asked})
+    target, namespace, sli = to_target(options["target"]), options["namespace"], options["sli"]
+    task = bar.add_task("downloading", total=None)
+    subject = from_prometheus(
+        history,
+        target.name,
+        setting,
+        given=given,
+        workload=Workload(namespace, target.name, target.kind) if namespace else None,
+        quality=Quality(sli, at_least=setting.objective.slo) if sli else None,
+        heard=lambda done, total: bar.update(task, completed=done, total=total),
+        looked=lambda what: bar.update(task, description=f"looking for {what}"),
+    )
+    bar.remove_task(task)
+    return subject
+
+
+def _judge(
+    bar: Progress, subjects: Sequence[Subject], policy: Policy, options: dict[str, Any]
+) -> list[Judgement]:
+    from headstart_training.backtest.judgement import STAGES, judge
+
+    current = _current(options)
+    task = bar.add_task("tuning", total=len(subjects) * STAGES)
+    made = []
+    for service, setting in subjects:
+        made.append(
+            judge(
+                service,
+                setting,
+                policy,
+                current(setting.profile(service).capacity),
+                lambda what: bar.update(task, advance=1, description=what),
+            )
+        )
+    return made
+
+
+def _current(options: dict[str, Any]) -> Callable[[float], HPA | None]:
+    """Read the user's HPA, to be played on replicas of a given capacity."""
+    if options["hpa"] is None:
+        return lambda _: None
+    from headstart_training.backtest.autoscalers import read_autoscaler
+    from headstart_training.baselines.hpa import from_manifest
+
+    document = read_autoscaler(options["hpa"], options["kubeconfig"], options["context"])
+    return lambda capacity: from_manifest(document, capacity)
+
+
+def _manifests(
+    judgements: Sequence[Judgement],
+    artifact: bytes | None,
+    file: Path | None,
+    options: dict[str, Any],
+) -> list[Manifest]:
+    from headstart_training.backtest.manifests import manifest
+    from headstart_training.manifest import Source, to_target
+
+    return [
+        manifest(
+            judgement.contest,
+            target=to_target(options["target"]) if options["target"] else None,
+            source=Source(options["query"], options["address"]),
+            namespace=options["namespace"],
+            artifact=artifact,
+            assumed=judgement.assumed,
+            file=str(file) if file else None,
+        )
+        for judgement in judgements
+    ]
+
+
+def _show(shown: Console, judgements: Sequence[Judgement], found: dict[str, Record]) -> None:
+    from headstart_training.backtest.summary import gain
+    from headstart_training.backtest.table import remarks, service_table, summary_table
+    from headstart_training.backtest.words import headline
+
+    for judgement in judgements:
+        shown.print(service_table(judgement.contest))
+        for line in remarks(judgement):
+            shown.print(line, markup=False, highlight=False, soft_wrap=True)
+    if len(judgements) > 1:
+        shown.print(summary_table(found, len(judgements)))
+    said = headline(judgements, gain([judgement.contest for judgement in judgements]))
+    shown.print(f"\n{said.sentence} {said.certainty}\n", markup=False, highlight=False)

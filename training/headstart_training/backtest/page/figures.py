@@ -13,6 +13,7 @@ from headstart_training.backtest.contenders import CLAIRVOYANT, HEADSTART, HPA_D
 from headstart_training.backtest.costs import costs
 from headstart_training.backtest.front import LEAST_MINUTES
 from headstart_training.backtest.hours import worst_hour
+from headstart_training.backtest.labels import label
 from headstart_training.backtest.page.palette import (
     BAND,
     HPA,
@@ -21,7 +22,6 @@ from headstart_training.backtest.page.palette import (
     MUTED,
     OTHER,
     PAPER,
-    label,
     look,
 )
 from headstart_training.backtest.services import average

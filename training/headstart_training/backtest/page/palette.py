@@ -45,28 +45,7 @@ _LOOKS = {
     contenders.HPA_CURRENT: Look(HPA, "--", "s"),
 }
 
-_LABELS = {
-    contenders.HEADSTART: "Headstart",
-    contenders.NETWORK: "Headstart, network alone",
-    contenders.CLAIRVOYANT: "Best possible",
-    contenders.HPA_TUNED: "HPA, tuned",
-    contenders.HPA_DEFAULT: "HPA, default",
-    contenders.HPA_CURRENT: "Your HPA",
-    contenders.ACTUAL: "What really ran",
-    "holt_winters": "Holt-Winters and HPA",
-    "scheduled": "Same time last season",
-    "static": "Fixed replicas",
-    "keda": "KEDA",
-    "kpa": "Knative KPA",
-    "forecast": "Forecast with buffer",
-}
-
 
 def look(name: str) -> Look:
     """How to draw a contender."""
     return _LOOKS.get(name, Look(OTHER, "-.", "^"))
-
-
-def label(name: str) -> str:
-    """What to call a contender."""
-    return _LABELS.get(name, name.replace("_", " "))

@@ -11,18 +11,18 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from headstart_training.backtest.bootstrap import DRAWS, draw_days, interval
+from headstart_training.backtest import words
 from headstart_training.backtest.closure import closure
 from headstart_training.backtest.contenders import CLAIRVOYANT, HEADSTART, HPA_TUNED
 from headstart_training.backtest.costs import cost_per_day
-from headstart_training.backtest.page import figures, words
-from headstart_training.backtest.page.palette import label
+from headstart_training.backtest.labels import label
+from headstart_training.backtest.page import figures
 from headstart_training.backtest.page.svg import picture
+from headstart_training.backtest.summary import gain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from headstart_training.backtest.bootstrap import Interval
     from headstart_training.backtest.judgement import Judgement
     from headstart_training.backtest.manifests import Manifest
     from headstart_training.backtest.protocol import Contest
@@ -63,7 +63,7 @@ def render(
     style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         title=judgements[0].contest.service.name if services == 1 else f"{services} services",
-        headline=words.headline(judgements, _gain(judgements)),
+        headline=words.headline(judgements, gain([judgement.contest for judgement in judgements])),
         verdicts=_VERDICTS,
         record=words.record_sentence(records[HEADSTART], services),
         against=_against(judgements[0].contest),
@@ -75,18 +75,6 @@ def render(
         version=metadata.version("headstart"),
         policy=policy,
     )
-
-
-def _gain(judgements: Sequence[Judgement]) -> Interval:
-    """Headstart's dollars per day over its reference's, all services together."""
-    value, draws = 0.0, np.zeros(DRAWS)
-    for k, judgement in enumerate(judgements):
-        contest = judgement.contest
-        both = [contest.accounts[HEADSTART], contest.accounts[contest.reference]]
-        drawn = draw_days(both, "dollars", k)
-        value += both[0].dollars_per_day - both[1].dollars_per_day
-        draws = draws + drawn[:, 0] - drawn[:, 1]
-    return interval(value, draws)
 
 
 def _section(key: str, judgement: Judgement, manifest: Manifest) -> dict[str, Any]:
@@ -118,8 +106,9 @@ def _section(key: str, judgement: Judgement, manifest: Manifest) -> dict[str, An
         "front_note": _front_note(judgement),
         "daily_note": _daily_note(contest),
         "truths": [_truth(contest, truth) for truth in judgement.truths],
-        "assumptions": _assumptions(contest),
+        "assumptions": _assumptions(judgement),
         "repairs": service.repairs,
+        "notes": service.notes,
         "manifest": manifest.text,
         "file": manifest.file,
         "command": manifest.command,
@@ -307,7 +296,8 @@ def _daily_note(contest: Contest) -> str:
     return f"Not whole: {', '.join(parts)}." if parts else "All days are whole."
 
 
-def _assumptions(contest: Contest) -> list[tuple[str, str]]:
+def _assumptions(judgement: Judgement) -> list[tuple[str, str]]:
+    contest = judgement.contest
     profile, world, service = contest.profile, contest.halves.test, contest.service
     goal = profile.objective
     mean = float(np.nanmean(service.rates[: service.half])) / profile.capacity
@@ -317,6 +307,7 @@ def _assumptions(contest: Contest) -> list[tuple[str, str]]:
             (
                 f"{profile.capacity:.4g} requests/s per replica: the tuning half needs {mean:.1f}"
                 " replicas on average"
+                + ("; nobody gave it, so it is assumed" if judgement.assumed else "")
             ),
         ),
         (

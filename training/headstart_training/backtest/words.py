@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from headstart_training.backtest.contenders import HEADSTART
 from headstart_training.backtest.costs import cost_per_day
-from headstart_training.backtest.page.palette import label
+from headstart_training.backtest.labels import label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
