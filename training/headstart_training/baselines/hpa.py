@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,6 +66,8 @@ class HPA:
         Down-stabilisation where there is no ``behavior`` [s].
     sync
         Between two decisions [s].
+    note
+        What was taken for granted in reading it, for whoever reads the result.
 
     Raises
     ------
@@ -94,6 +96,7 @@ class HPA:
     behavior: Behavior | None = None
     window: float = DOWNSCALE_STABILIZATION
     sync: float = SYNC
+    note: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what Kubernetes would refuse."""
@@ -120,7 +123,7 @@ class HPA:
         )
         return (
             f"target {self.target:.0%}, minReplicas {self.least}, tolerance {tolerance},"
-            f" down-stabilisation {window:g} s"
+            f" down-stabilisation {window:g} s" + (f" ({self.note})" if self.note else "")
         )
 
     def path(self, world: World) -> Ints:

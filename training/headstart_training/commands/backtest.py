@@ -178,7 +178,7 @@ def _current(options: dict[str, Any]) -> Callable[[float], HPA | None]:
     if options["hpa"] is None:
         return lambda _: None
     from headstart_training.backtest.autoscalers import read_autoscaler
-    from headstart_training.baselines.hpa import from_manifest
+    from headstart_training.baselines.hpa_manifest import from_manifest
 
     document = read_autoscaler(options["hpa"], options["kubeconfig"], options["context"])
     return lambda capacity: from_manifest(document, capacity)
