@@ -20,12 +20,13 @@ One number stays that the second flaw explains: at the start, before any load, t
 ``is_down = 1``. It is the original's first observation, and it costs nothing.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from headstart_training import normal
+from headstart_policy.physics import normal_cdf
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -239,7 +240,7 @@ def step(
     return after, Outcome(load, capacity, served, failed, down, reward, warming_cost)
 
 
-def expected_reward(rules: Rules, active: Ints, load: Ints) -> Floats:
+def expected_reward(rules: Rules, active: Ints | Floats, load: Ints) -> Floats:
     """Reward of a step in the mean over its capacity draw, warming not billed, shape (N,) [$].
 
     With ``m`` and ``s`` the mean and standard deviation of the fleet's capacity and
@@ -251,8 +252,9 @@ def expected_reward(rules: Rules, active: Ints, load: Ints) -> Floats:
     spread = np.maximum(active * rules.tpm_sigma, 1e-9)  # Without spread: a step at the mean.
     short = load - mean
     d = short / spread
-    served = np.clip(load - short * normal.cdf(d) - spread * normal.pdf(d), 0, load)
-    down = normal.cdf((rules.downtime_percent / 100.0 * load - mean) / spread) * (load > 0)
+    density = np.exp(-0.5 * d * d) / math.sqrt(2.0 * math.pi)
+    served = np.clip(load - short * normal_cdf(d) - spread * density, 0, load)
+    down = normal_cdf((rules.downtime_percent / 100.0 * load - mean) / spread) * (load > 0)
     reward: Floats = (
         served * rules.transaction_val / 1000.0
         - rules.downtime_cost * down

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart_training import normal, seed_game
+from headstart_training import seed_game
 from headstart_training.baselines import Contender
 from headstart_training.baselines.seed_hpa import SeedHPA
 from headstart_training.baselines.simple import DoNothing, RandomIntegers
@@ -185,17 +185,6 @@ def test_change_of_the_fleet_is_an_order_or_a_discard(
 ) -> None:
     """Rounded to whole machines, and never both."""
     assert seed_game.orders([[change]]).tolist() == [list(order)]
-
-
-@given(x=st.floats(-40, 40))
-def test_normal_distribution_is_that_of_the_error_function(x: float) -> None:
-    """The table is off by less than 1e-7."""
-    assert normal.cdf(np.array([x]))[0] == pytest.approx(
-        0.5 * math.erfc(-x / math.sqrt(2)), abs=1e-7
-    )
-    assert normal.pdf(np.array([x]))[0] == pytest.approx(
-        math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-    )
 
 
 @pytest.mark.parametrize(
