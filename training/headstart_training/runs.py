@@ -133,7 +133,7 @@ def read_policy(folder: Path) -> Policy:
 def _make_environments(game: Game, num_envs: int) -> VectorEnv[Any, Any, Any]:
     """Environments to train in, in which an action is what the policy decides."""
     environments.register()
-    envs = gymnasium.make_vec(game.environment, num_envs=num_envs, **game.training)
+    envs = gymnasium.make_vec(game.environment, num_envs=num_envs, **game.rules, **game.training)
     if game.decision is None:
         return envs
     single = Box(

@@ -25,7 +25,9 @@ CAPACITY = 5.0
 UNSEEN = 1_000_000_000
 
 
-def seed_day(services: int, minutes: int, seed: int = UNSEEN, *, expected: bool = True) -> World:
+def seed_day(
+    services: int, minutes: int, seed: int = UNSEEN, *, expected: bool = True, scale: float = 1.0
+) -> World:
     """The seed's loads with a day of 24 h and a known day before, lead time 5 min, steps of 1 min.
 
     Parameters
@@ -36,9 +38,13 @@ def seed_day(services: int, minutes: int, seed: int = UNSEEN, *, expected: bool 
         Of the loads and the capacity draws.
     expected
         Whether steps come to their expectation over the capacity noise, or to a draw of it.
+    scale
+        What the load is multiplied by; a replica's capacity stays.
     """
     profile = _seed_profile(1440 * MINUTE)
-    return _world(profile, services, minutes, 1500, seed, 0, 1, 1440.0, expected=expected)
+    return _world(
+        profile, services, minutes, 1500, seed, 0, 1, 1440.0, expected=expected, scale=scale
+    )
 
 
 def demonstration(
@@ -71,10 +77,11 @@ def _world(
     period: float,
     *,
     expected: bool,
+    scale: float = 1.0,
 ) -> World:
     rng = np.random.default_rng(seed)
     parameters = replace(seed_load.DEFAULT, period=period)
-    rates = seed_load.generate(rng, services, past + minutes, parameters) / MINUTE
+    rates = seed_load.generate(rng, services, past + minutes, parameters) / (MINUTE / scale)
     return of_rates(
         profile,
         rates,

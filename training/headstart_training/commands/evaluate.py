@@ -107,7 +107,9 @@ def _contest(run: Path, games: int, seed: int, json_file: Path | None) -> None:
     with shown.status("") as status:
         for name, contender in contenders.items():
             status.update(f"{name}: {games:,} games of {line.steps:,} steps")
-            results[name] = play(line.environment, contender, games=games, seed=seed)
+            results[name] = play(
+                line.environment, contender, games=games, seed=seed, arguments=line.rules
+            )
     rows = compare(results, SUBJECT, line.columns)
     shown.print(table(rows, line.columns, f"{game}: {games:,} unseen games"))
     if json_file:
