@@ -98,8 +98,8 @@ def remarks(judgement: Judgement) -> list[str]:
     told = "Nobody gave a capacity, so it is ASSUMED:" if judgement.assumed else "Capacity:"
     lines = [
         (
-            f"{told} {profile.capacity:.4g} requests/s per replica, with which the tuning half needs"
-            f" {needed:.1f} replicas on average."
+            f"{told} {profile.capacity:.4g} requests/s per replica, with which the tuning half"
+            f" needs {needed:.1f} replicas on average."
         ),
         (
             f"Assumed: {profile.lead_time:g} s lead time, SLO {100 * goal.slo:g} %,"
