@@ -3,10 +3,12 @@
 ::
 
     - name: checkout
-      csv: history/checkout.csv            # seen from this file
+      csv: history/checkout.csv            # seen from this file; or, for the same query:
+      # prometheus: {address: "http://localhost:9090", days: 14}
       namespace: shop
       target: Deployment/checkout          # default: a Deployment of that name
       query: sum(rate(http_requests_total{app="checkout"}[1m]))
+      address: http://prometheus:9090      # as the operator sees it; default: its own
       capacity: 5                          # requests/s per replica
       leadTime: 5m
       objective: {slo: 99.5, replicaCostPerHour: 3, violationCostPerMinute: 200}
@@ -16,6 +18,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -23,6 +27,9 @@ from kubernetes.utils.duration import parse_duration
 
 from headstart_policy.profile import Objective
 from headstart_training.backtest.setting import Setting
+from headstart_training.loads.pages import default_folder
+from headstart_training.loads.prometheus import PrometheusHistory, window
+from headstart_training.loads.session import Access
 from headstart_training.manifest import Source, to_object_name, to_target
 from headstart_training.service_training import CsvHistory, Job
 
@@ -34,7 +41,8 @@ if TYPE_CHECKING:
 _TEXTS = ("name", "csv", "namespace", "target", "query", "address", "leadTime")
 _NUMBERS = ("capacity",)
 _COUNTS = ("minReplicas", "maxReplicas")
-_KEYS = (*_TEXTS, *_NUMBERS, *_COUNTS, "objective")
+_KEYS = (*_TEXTS, *_NUMBERS, *_COUNTS, "objective", "prometheus")
+_PROMETHEUS = ("address", "days")
 # The seed's economics, as a ScalingPolicy has them by default.
 _OBJECTIVE = {
     "slo": 99.5,
@@ -82,7 +90,7 @@ def _to_job(where: str, entry: Any, folder: Path) -> Job:
     try:
         return Job(
             name=name,
-            history=_history(entry, folder),
+            history=_history(where, entry, folder),
             target=to_target(entry.get("target", to_object_name(name))),
             source=Source(entry.get("query", ""), entry.get("address")),
             setting=Setting(
@@ -100,8 +108,18 @@ def _to_job(where: str, entry: Any, folder: Path) -> Job:
         raise FleetError(f"{where}: {error}") from error
 
 
-def _history(entry: dict[str, Any], folder: Path) -> History:
-    return CsvHistory.of(folder / entry["csv"])
+def _history(where: str, entry: dict[str, Any], folder: Path) -> History:
+    if "csv" in entry:
+        return CsvHistory.of(folder / entry["csv"])
+    source = entry["prometheus"]
+    _require_mapping(f"{where}: prometheus", source, _PROMETHEUS)
+    address, days = source.get("address"), source.get("days", 14)
+    _require(f"{where}: prometheus.address", address, (str,), "a text")
+    _require(f"{where}: prometheus.days", days, (int, float), "a number")
+    # Secrets do not belong in a file of services.
+    token = os.environ.get("HEADSTART_PROMETHEUS_TOKEN")
+    recorded = window(datetime.now(UTC), days)
+    return PrometheusHistory(Access(address, token), entry["query"], recorded, default_folder())
 
 
 def _objective(where: str, given: Any) -> Objective:
@@ -119,9 +137,12 @@ def _objective(where: str, given: Any) -> Objective:
 
 def _require_keys(where: str, entry: Any) -> None:
     _require_mapping(where, entry, _KEYS)
-    for key in ("name", "csv"):
-        if key not in entry:
-            raise FleetError(f"{where}: {key} is missing")
+    if "name" not in entry:
+        raise FleetError(f"{where}: name is missing")
+    if ("csv" in entry) == ("prometheus" in entry):
+        raise FleetError(f"{where}: must have exactly one of csv and prometheus")
+    if "prometheus" in entry and "query" not in entry:
+        raise FleetError(f"{where}: query is missing: what to read from prometheus")
     for keys, kinds, what in (
         (_TEXTS, (str,), "a text"),
         (_NUMBERS, (int, float), "a number"),

@@ -28,7 +28,7 @@ _ASLEEP = (
 @click.option(
     "--capacity", type=click.FloatRange(1e-3, 1e9), help="Requests/s that one replica serves."
 )
-@click.option("--prometheus", "address", help="As the operator sees it.  [the operator's own]")
+@click.option("--address", help="Of the Prometheus, as the operator sees it.  [the operator's own]")
 @click.option("--kubeconfig", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--context", help="Of the kubeconfig.")
 @click.option("--out", type=click.Path(path_type=Path), help="File.  [NAME-scalingpolicy.yaml]")

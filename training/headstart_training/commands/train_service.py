@@ -12,18 +12,19 @@ from rich.progress import Progress
 
 from headstart_training.commands.assumptions import assumptions, to_setting
 from headstart_training.commands.console import COLUMNS, SEEN, console, errors_as_messages
+from headstart_training.commands.recordings import recordings, to_history
 
 if TYPE_CHECKING:
-    from headstart_training.service_training import Trained
+    from headstart_training.service_training import History, Trained
 
 
 @click.command("service")
-@click.argument("csv", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--name", help="[the file's]")
+@click.argument("csv", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@recordings
+@click.option("--name", help="[the file's, or the target's]")
 @click.option("--namespace", help="Of the workload.  [the one that you apply in]")
 @click.option("--target", metavar="[KIND/]NAME", help="The workload to scale.  [Deployment/NAME]")
-@click.option("--query", default="", help="PromQL by which the operator reads the requests/s.")
-@click.option("--prometheus", "address", help="As the operator sees it.  [the operator's own]")
+@click.option("--address", help="Of the Prometheus, as the operator sees it.  [the operator's own]")
 @click.option("--min-replicas", type=click.IntRange(1, 100_000), default=1, show_default=True)
 @click.option(
     "--max-replicas", type=click.IntRange(1, 100_000), help="[twice the history's busiest time]"
@@ -32,11 +33,15 @@ if TYPE_CHECKING:
 @click.option("--seed", type=SEEN, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder.  [runs/NAME]")
 def train_service(
-    csv: Path,
+    csv: Path | None,
+    prometheus: str | None,
+    query: str,
+    days: float,
+    token: str | None,
+    ca_file: Path | None,
     name: str | None,
     namespace: str | None,
     target: str | None,
-    query: str,
     address: str | None,
     min_replicas: int,
     max_replicas: int | None,
@@ -46,20 +51,29 @@ def train_service(
 ) -> None:
     """Fit the default policy to the history of one service, if that proves better.
 
-    CSV has a column of times and one of requests, as for `headstart backtest`. What is left in the
-    folder: policy.safetensors, manifest.yaml, card.md and plot.png.
+    The history is a CSV file with a column of times and one of requests, or what a Prometheus has
+    of a query. What is left in the folder: policy.safetensors, manifest.yaml, card.md and plot.png.
     """
     from headstart_training.manifest import Source, to_object_name, to_target
     from headstart_training.service_training import MANIFEST, CsvHistory, Job, train
 
-    name = name or csv.name.split(".")[0]
+    if (csv is None) == (prometheus is None):
+        raise click.UsageError("Give either CSV or --prometheus.")
+    name = name or (csv.name.split(".")[0] if csv else (target or "").rpartition("/")[2])
+    if not name:
+        raise click.UsageError("Give --target with --prometheus: the workload that is asked about.")
     folder = out or Path("runs") / name
     with errors_as_messages():
         if (folder / MANIFEST).exists():
             raise ValueError(f"{folder / MANIFEST} exists: choose another --out")
+        history: History
+        if csv:
+            history = CsvHistory.of(csv)
+        else:
+            history = to_history(prometheus or "", query, days, token, ca_file)
         job = Job(
             name=name,
-            history=CsvHistory.of(csv),
+            history=history,
             target=to_target(target or to_object_name(name)),
             source=Source(query, address),
             setting=to_setting(**assumed),
