@@ -13,13 +13,11 @@ import numpy as np
 
 from headstart_policy.observation import WARMING_BINS
 from headstart_policy.physics import normal_cdf
+from headstart_training.frictions import Frictions
 
 if TYPE_CHECKING:
     from headstart_policy.types import Floats, Ints
-    from headstart_training.frictions import Frictions
 
-# No limit: more replicas than any service has, and a sum of two still is a number.
-NO_LIMIT = 2**40
 # Lead times beyond this quantile come at it.
 _LONGEST_SIGMAS = 3.0
 
@@ -34,8 +32,12 @@ class Rules(NamedTuple):
     """Replicas that a node holds; 0: nodes are always there."""
     node_arrivals: Floats
     """Share of nodes that come within k steps, shape (N, V)."""
+    node_columns: Ints
+    """Columns k of the above that are in use."""
     arrivals: Floats
     """Share of replicas that serve within k steps once they have a node, shape (N, W)."""
+    columns: Ints
+    """Columns k of the above that are in use."""
 
 
 class Fleet(NamedTuple):
@@ -45,6 +47,8 @@ class Fleet(NamedTuple):
     """Replicas asked for after ramp limits (``spec.replicas``), shape (N,)."""
     ready: Ints
     """Replicas that serve, shape (N,)."""
+    seated: Ints
+    """Replicas that have a node, shape (N,)."""
     warming: Ints
     """Replicas with a node that do not serve yet, shape (N, W): column k holds those that begin to
     serve in the k-th step from now, 0 being the step that comes next."""
@@ -65,6 +69,7 @@ class Fleet(NamedTuple):
         return cls(
             asked=initial,
             ready=initial.copy(),
+            seated=initial.copy(),
             warming=np.zeros(rules.arrivals.shape, dtype=np.int64),
             nodes=-(-initial // np.maximum(rules.per_node, 1)),
             booting=np.zeros(rules.node_arrivals.shape, dtype=np.int64),
@@ -73,22 +78,17 @@ class Fleet(NamedTuple):
 
 def rules_of(lead_steps: Ints, frictions: Frictions | None = None) -> Rules:
     """Make the rules of N services from their lead times and what else stands in the way."""
-    count = len(lead_steps)
-    if frictions is None:
-        no_limit = np.full(count, NO_LIMIT)
-        return Rules(
-            most_up=no_limit,
-            most_down=no_limit,
-            per_node=np.zeros(count, dtype=np.int64),
-            node_arrivals=np.ones((count, 1)),
-            arrivals=arrivals(lead_steps, np.zeros(count)),
-        )
+    frictions = frictions or Frictions.none(len(lead_steps), 0)
+    node_arrivals = arrivals(frictions.node_steps, np.zeros(len(lead_steps)))
+    replica_arrivals = arrivals(lead_steps, frictions.lead_spread)
     return Rules(
         most_up=frictions.most_up,
         most_down=frictions.most_down,
         per_node=frictions.per_node,
-        node_arrivals=arrivals(frictions.node_steps, np.zeros(count)),
-        arrivals=arrivals(lead_steps, frictions.lead_spread),
+        node_arrivals=node_arrivals,
+        node_columns=np.argmax(node_arrivals >= 1, axis=1) + 1,
+        arrivals=replica_arrivals,
+        columns=np.argmax(replica_arrivals >= 1, axis=1) + 1,
     )
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart_training.fleet import NO_LIMIT
-
 if TYPE_CHECKING:
     from headstart_policy.types import Floats, Ints
+
+# No limit: more replicas than any service has, and a sum of two still is a number.
+NO_LIMIT = 2**40
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Frictions:
             value = getattr(self, name)
             if len(value) != len(self.most_up):
                 raise ValueError(f"{name} must have {len(self.most_up)} rows, has {len(value)}")
-            if value.min() < least:
+            if value.size and value.min() < least:
                 raise ValueError(f"{name} = {value.min()}, must be at least {least}")
 
     @classmethod

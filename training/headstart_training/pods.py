@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
-from headstart_training.fleet import NO_LIMIT
+from headstart_training.frictions import NO_LIMIT
 
 if TYPE_CHECKING:
     from headstart_policy.types import Floats, Ints

@@ -73,6 +73,10 @@ class World:
     def __post_init__(self) -> None:
         """Refuse what numpy would broadcast into nonsense."""
         services, steps = self.rates.shape
+        # A cut of a longer load is copied: kernels are four times as fast where rows have no gaps.
+        object.__setattr__(self, "rates", np.ascontiguousarray(self.rates))
+        if self.noise is not None:
+            object.__setattr__(self, "noise", np.ascontiguousarray(self.noise))
         for name, shape in (
             ("lead_steps", (services,)),
             ("initial", (services,)),
@@ -172,7 +176,7 @@ class World:
         over_rows(
             count,
             8.0 * desired.size,
-            lambda start, stop: fleets.carry_out_paths(
+            lambda start, stop: fleets.carry_out(
                 start, stop, desired, luck, fleet, rules, asked, ready
             ),
         )
@@ -219,7 +223,7 @@ class Simulator:
         self._rules = rules_of(world.lead_steps, world.frictions)
         self.fleet = Fleet.all_ready(world.initial, self._rules)
         self._bins = remaining_bins(world.lead_steps, self.fleet.warming.shape[1])
-        self._certain = np.zeros(len(world.rates))
+        self._luck = world.frictions.luck if world.frictions else np.zeros((len(world.rates), 1))
 
     @property
     def over(self) -> bool:
@@ -234,7 +238,7 @@ class Simulator:
         from headstart_training.kernels.fleets import count_warming  # noqa: PLC0415
 
         warming = np.empty((len(self.world.rates), WARMING_BINS), dtype=np.int64)
-        count_warming(0, len(warming), self.fleet, self._bins, warming)
+        count_warming(self.fleet, self._rules.columns, self._bins, warming)
         ready, current = self.fleet.ready.copy(), self.fleet.current.copy()
         return self.world.sight.observation(self.t, self.world.profiles, ready, warming, current)
 
@@ -246,17 +250,18 @@ class Simulator:
         RuntimeError
             All steps have passed.
         """
-        from headstart_training.kernels.fleets import carry_out_all  # noqa: PLC0415
+        from headstart_training.kernels.fleets import carry_out  # noqa: PLC0415
 
         if self.over:
             raise RuntimeError(f"all {self.world.steps} steps have passed")
         world, t = self.world, self.t
-        luck = self._certain if world.frictions is None else world.frictions.luck[:, t].copy()
-        asked = np.ascontiguousarray(desired, dtype=np.int64)
-        carry_out_all(0, len(asked), asked, luck, self.fleet, self._rules)
+        luck = self._luck[:, [t]] if world.frictions else self._luck
+        wanted = np.ascontiguousarray(desired, dtype=np.int64)[:, None]
+        asked, ready = np.empty_like(wanted), np.empty_like(wanted)
+        carry_out(0, len(wanted), wanted, luck, self.fleet, self._rules, asked, ready)
         self.t += 1
-        ready = self.fleet.ready.copy()
-        billed = np.where(world.bill_warming, self.fleet.current, ready)
+        asked, ready = asked[:, 0], ready[:, 0]
+        billed = np.where(world.bill_warming, asked, ready)
         return Step(world.serve(t, ready, billed), ready, billed)
 
 

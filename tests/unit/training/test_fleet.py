@@ -16,8 +16,8 @@ from headstart_policy.physics import ready_path
 from headstart_policy.profile import Profile
 from headstart_training.algorithms.hindsight import ready as torch_ready
 from headstart_training.algorithms.hindsight import to_batch
-from headstart_training.fleet import NO_LIMIT, arrivals
-from headstart_training.frictions import Frictions
+from headstart_training.fleet import arrivals
+from headstart_training.frictions import NO_LIMIT, Frictions
 from headstart_training.pods import ReplicaSet, stratified
 from headstart_training.settings import of_rates
 from headstart_training.simulator import Simulator

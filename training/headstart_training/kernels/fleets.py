@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart_training.kernels.compiled import compiled
+from headstart_training.kernels.compiled import compiled, inlined
 
 if TYPE_CHECKING:
     from headstart_policy.types import Floats, Ints
@@ -35,9 +35,18 @@ def ready_paths(
         ready[i] = least[:steps]
 
 
-@compiled
-def advance(ready: int, warming: Ints, desired: int, arrivals: Floats, luck: float) -> int:
-    """Let one step pass for the replicas of one service, which are to be ``desired``.
+@inlined
+def advance(
+    i: int,
+    columns: int,
+    before: int,
+    ready: int,
+    warming: Ints,
+    desired: int,
+    arrivals: Floats,
+    luck: float,
+) -> int:
+    """Let one step pass for the replicas of service i, which are to be ``desired``.
 
     Shrinking cancels the warming replicas that are furthest from ready first, then ready ones. Of
     a growth by g, ``floor(g * arrivals[k] + luck)`` replicas serve in the k-th step from now at
@@ -45,14 +54,16 @@ def advance(ready: int, warming: Ints, desired: int, arrivals: Floats, luck: flo
 
     Parameters
     ----------
-    ready
-        Replicas that served before.
+    i, columns
+        Service, and columns of its pipeline that are in use.
+    before, ready
+        Replicas that there were, and those of them that served.
     warming
-        By the step in which they begin to serve, 0 being this one; shape (W,). Changes in place.
+        By the step in which they begin to serve, 0 being this one; shape (N, W). Changes in place.
     desired
         Replicas that there are to be from this step on.
     arrivals
-        Share of replicas whose lead time is at most k steps, shape (W,); the last is 1.
+        Share of replicas whose lead time is at most k steps, shape (N, W).
     luck
         In [0, 1): where in its share of the distribution each lead time lies.
 
@@ -61,53 +72,33 @@ def advance(ready: int, warming: Ints, desired: int, arrivals: Floats, luck: flo
     int
         Replicas that serve in this step.
     """
-    current = ready + warming.sum()
-    growth = max(desired - current, 0)
-    ready = min(ready, desired)
-    if current > desired:
-        left = desired - ready
-        for k in range(len(warming)):
-            warming[k] = min(warming[k], left)
-            left -= warming[k]
-    if growth > 0:
-        before = 0
-        for k in range(len(warming)):
-            so_far = math.floor(growth * arrivals[k] + luck)
-            warming[k] += so_far - before
-            before = so_far
-    ready += warming[0]
-    warming[:-1] = warming[1:]
-    warming[-1] = 0
-    return ready
+    last = columns - 1
+    excess = before - desired
+    k = last
+    while excess > 0 and k >= 0:
+        cancelled = min(warming[i, k], excess)
+        warming[i, k] -= cancelled
+        excess -= cancelled
+        k -= 1
+    growth = desired - before
+    if growth > 0 and (last == 0 or arrivals[i, last - 1] <= 0):
+        # One lead time for all, which most services have.
+        warming[i, last] += growth
+    elif growth > 0:
+        served = 0
+        for k in range(columns):
+            so_far = math.floor(growth * arrivals[i, k] + luck)
+            warming[i, k] += so_far - served
+            served = so_far
+    now = min(ready, desired) + warming[i, 0]
+    for k in range(last):
+        warming[i, k] = warming[i, k + 1]
+    warming[i, last] = 0
+    return now
 
 
 @compiled
-def carry_out(i: int, desired: int, luck: float, fleet: Fleet, rules: Rules) -> None:
-    """Carry out the decision for service i and let one step pass; ``fleet`` changes in place."""
-    least, most = fleet.asked[i] - rules.most_down[i], fleet.asked[i] + rules.most_up[i]
-    asked = min(max(desired, least, 0), most)
-    fleet.asked[i] = asked
-    seats = asked
-    if rules.per_node[i] > 0:
-        wanted = -(-asked // rules.per_node[i])
-        fleet.nodes[i] = advance(
-            fleet.nodes[i], fleet.booting[i], wanted, rules.node_arrivals[i], 0.0
-        )
-        seats = min(asked, fleet.nodes[i] * rules.per_node[i])
-    fleet.ready[i] = advance(fleet.ready[i], fleet.warming[i], seats, rules.arrivals[i], luck)
-
-
-@compiled
-def carry_out_all(
-    start: int, stop: int, desired: Ints, luck: Floats, fleet: Fleet, rules: Rules
-) -> None:
-    """:func:`carry_out` for the services from start to stop; ``desired``, ``luck`` (N,)."""
-    for i in range(start, stop):
-        carry_out(i, desired[i], luck[i], fleet, rules)
-
-
-@compiled
-def carry_out_paths(
+def carry_out(
     start: int,
     stop: int,
     desired: Ints,
@@ -117,23 +108,54 @@ def carry_out_paths(
     asked: Ints,
     ready: Ints,
 ) -> None:
-    """:func:`carry_out` step after step, into ``asked`` and ``ready``, shape (N, T)."""
+    """Carry out decisions, one step after the other, for the services from start to stop.
+
+    Parameters
+    ----------
+    start, stop
+        Services.
+    desired, luck
+        Replicas to ask for, and draws of :func:`advance`, shape (N, T).
+    fleet, rules
+        The fleet changes in place.
+    asked, ready
+        Take what was asked for after ramp limits, and what serves, shape (N, T).
+    """
+    # Taken apart once: in the loop, numba would count references at every access.
+    asked_now, ready_now, seated, warming, nodes, booting = fleet
+    most_up, most_down, per_node, node_arrivals, node_columns, arrivals, columns = rules
     for i in range(start, stop):
         for t in range(desired.shape[1]):
-            carry_out(i, desired[i, t], luck[i, t], fleet, rules)
-            asked[i, t], ready[i, t] = fleet.asked[i], fleet.ready[i]
+            before = asked_now[i]
+            wanted = min(max(desired[i, t], before - most_down[i], 0), before + most_up[i])
+            seats = wanted
+            if per_node[i] > 0:
+                nodes[i] = advance(
+                    i,
+                    node_columns[i],
+                    -(-before // per_node[i]),
+                    nodes[i],
+                    booting,
+                    -(-wanted // per_node[i]),
+                    node_arrivals,
+                    0.0,
+                )
+                seats = min(wanted, nodes[i] * per_node[i])
+            ready_now[i] = advance(
+                i, columns[i], seated[i], ready_now[i], warming, seats, arrivals, luck[i, t]
+            )
+            asked_now[i], seated[i] = wanted, seats
+            asked[i, t], ready[i, t] = wanted, ready_now[i]
 
 
 @compiled
-def count_warming(start: int, stop: int, fleet: Fleet, bins: Ints, warming: Ints) -> None:
+def count_warming(fleet: Fleet, columns: Ints, bins: Ints, warming: Ints) -> None:
     """Count what warms by remaining time, into ``warming`` (N, B); ``bins`` (N, W) tells where.
 
     Who waits for a node has the whole lead time left.
     """
-    for i in range(start, stop):
+    for i in range(len(columns)):
         warming[i] = 0
-        waiting = fleet.asked[i] - fleet.ready[i]
-        for k in range(bins.shape[1]):
+        for k in range(columns[i]):
             warming[i, bins[i, k]] += fleet.warming[i, k]
-            waiting -= fleet.warming[i, k]
-        warming[i, -1] += waiting
+        warming[i, -1] += fleet.asked[i] - fleet.seated[i]
