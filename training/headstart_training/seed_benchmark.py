@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart_policy.artifact import builtin
+from headstart_policy.artifact import ArtifactError, builtin
 from headstart_policy.guardrails import Guardrails
 from headstart_training import clairvoyant, runs, seed_path, served, settings
 from headstart_training.algorithms.seed_hindsight import Config, Learner
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # Warming billed is priced as billed. Where it is not, a price keeps the mean below one machine; and
 # without any, from a first level that orders always, the learner finds the rules' loophole.
 BILLED = Config(warming_price=Rules().machine_cost)
-UNBILLED = Config(warming_price=0.01, first_order=2.5)
+UNBILLED = Config(warming_price=0.0055, first_order=2.5)
 EXPLOIT = Config(warming_price=0.0, first_order=4.0, iterations=600)
 # What PPO is measured against, by its name among the game's contenders.
 REFERENCE = "HPA 60 %, stabilised"
@@ -83,7 +83,11 @@ class Gains:
 
 @dataclass(frozen=True)
 class Figures:
-    """What :func:`run` measured; `ppo` and `ppo_billed` hold the seeds one by one."""
+    """What :func:`run` measured.
+
+    `ppo` and `ppo_billed` hold the seeds one by one; `transfer` is empty where the policy that
+    ships cannot be read, and `unreadable` then says why.
+    """
 
     loads: int
     minutes: int
@@ -94,6 +98,7 @@ class Figures:
     ppo: Gains
     ppo_billed: Gains
     transfer: dict[str, float]
+    unreadable: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values: the figures that are promised first, then all behind them."""
@@ -134,6 +139,13 @@ def run(
     progress
         Hears what is being done.
     """
+    progress("the default policy on other scales")
+    scaled, unreadable = {}, None
+    try:
+        scaled = transfer(loads, minutes)
+    except ArtifactError as error:
+        # While the features change, the file is of another schema until it is trained anew.
+        unreadable = str(error)
     learned = {}
     for name, config, rules in (
         ("billed", BILLED, Rules(bill_warming=True)),
@@ -146,7 +158,6 @@ def run(
     gains = {}
     for game in ("seed-game", "seed-game-billed"):
         gains[game] = ppo(game, range(seeds), games, effort, progress)
-    progress("the default policy on other scales")
     return Figures(
         loads=loads,
         minutes=minutes,
@@ -154,7 +165,8 @@ def run(
         **learned,
         ppo=gains["seed-game"],
         ppo_billed=gains["seed-game-billed"],
-        transfer=transfer(loads, minutes),
+        transfer=scaled,
+        unreadable=unreadable,
     )
 
 

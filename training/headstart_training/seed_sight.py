@@ -57,11 +57,26 @@ def see(load: Ints) -> tuple[Floats, Floats]:
     """
     # A load of 0 has no logarithm.
     shown = load.astype(np.float64) + 1.0
-    past = _Past(shown)
+    features = np.empty((*load.shape, len(_columns(shown[:1, :1])[0])), dtype=np.float32)
+    recent = np.empty_like(shown)
+
+    def look(start: int, stop: int) -> None:
+        # One game at a time stays in the processor's cache.
+        for game in range(start, stop):
+            columns, recent[game] = _columns(shown[game : game + 1])
+            np.clip(np.concatenate(columns).T, _LOW, _HIGH, out=features[game], casting="same_kind")
+
+    over_rows(len(load), features.size, look)
+    return features, recent
+
+
+def _columns(load: Floats) -> tuple[list[Floats], Floats]:
+    """All features of some loads, each of shape (N, T), and the recent load."""
+    past = _Past(load)
     recent = past.mean(0, RECENT, _FIRST_LOAD)
     noise = _noise(past, recent)
     top = _top(past)
-    wave = _wave(shown)
+    wave = _wave(load)
     columns = [
         *(np.log(past.mean(newest, oldest, recent) / recent) for newest, oldest in _WINDOWS),
         *(10 * deviation for deviation in noise),
@@ -71,10 +86,7 @@ def see(load: Ints) -> tuple[Floats, Floats]:
         *_ahead(wave, recent),
         *_spikes(past, recent, noise[-2], top, wave[0]),
     ]
-    features = np.empty((*load.shape, len(columns)), dtype=np.float32)
-    for k, column in enumerate(columns):
-        features[..., k] = column
-    return np.clip(features, _LOW, _HIGH, out=features), recent
+    return columns, recent
 
 
 class _Past:
@@ -191,9 +203,7 @@ def _spikes(past: _Past, recent: Floats, noise: Floats, top: Floats, wave: Float
     """Track spikes: 9 columns, see :func:`_track`."""
     columns = np.zeros((9, *recent.shape))
     arguments = past.mean(0, 3, 1.0), past.mean(3, 12, 1.0), recent, noise * recent, top, wave
-    over_rows(
-        len(recent), recent.size * 20, lambda start, stop: _track(start, stop, *arguments, columns)
-    )
+    _track(0, len(recent), *arguments, columns)
     return list(columns)
 
 

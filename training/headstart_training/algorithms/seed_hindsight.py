@@ -118,10 +118,13 @@ class Policy:
     def look(self, load: Ints) -> tuple[Tensor, Tensor]:
         """Scaled features (N, T, F) of N loads, and the machines that the recent load needs."""
         features, recent = seed_sight.see(load)
-        features -= self._mean.astype(np.float32)
-        features /= self._scale.astype(np.float32)
-        demand = torch.tensor(recent / self.rules.tpm_per_machine, dtype=torch.float32)
-        return torch.from_numpy(features), demand
+        return self.scaled(features), needed(recent, self.rules)
+
+    def scaled(self, features: Floats) -> Tensor:
+        """Features with mean 0 and variance 1 on the loads that were learned from; in place."""
+        features -= self._mean
+        features /= self._scale
+        return torch.from_numpy(features)
 
     def levels(self, features: Tensor, demand: Tensor) -> tuple[Tensor, Tensor]:
         """Machines to order up to and to discard down to, each of shape (N, T)."""
@@ -158,13 +161,14 @@ class Learner:
         # Threads wait for each other longer than these small networks take.
         torch.set_num_threads(1)
         torch.manual_seed(config.seed)
-        raw, _ = seed_sight.see(self._load[: config.batch])
-        mean, scale = raw.mean(axis=(0, 1)), raw.std(axis=(0, 1)) + 1e-3
-        self._newest = _network(config, raw.shape[2])
-        average = _network(config, raw.shape[2])
+        features, recent = seed_sight.see(self._load)
+        some = features[: config.batch]
+        mean, scale = some.mean(axis=(0, 1)), some.std(axis=(0, 1)) + np.float32(1e-3)
+        self._newest = _network(config, features.shape[2])
+        average = _network(config, features.shape[2])
         average.load_state_dict(self._newest.state_dict())
         self.policy = Policy(average, mean, scale, self.rules)
-        self._features, self._demand = self.policy.look(self._load)
+        self._features, self._demand = self.policy.scaled(features), needed(recent, self.rules)
 
     def train(self, show: Callable[[Progress], None] = lambda _: None) -> list[Progress]:
         """Take all gradient steps; ``show`` hears of each. The result is :attr:`policy`."""
@@ -207,6 +211,11 @@ class Learner:
         pairs = zip(self.policy.network.parameters(), self._newest.parameters(), strict=True)
         for average, newest in pairs:
             average.lerp_(newest, self.config.averaging)
+
+
+def needed(load: Floats, rules: Rules) -> Tensor:
+    """Machines that a load needs without any margin."""
+    return torch.tensor(load / rules.tpm_per_machine, dtype=torch.float32)
 
 
 def dollars(active: Tensor, load: Ints, rules: Rules) -> Tensor:
