@@ -1,0 +1,1 @@
+"""The backtest against real servers."""

@@ -1,0 +1,19 @@
+"""A cluster that knows ScalingPolicies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.crd.policies import CRD
+
+if TYPE_CHECKING:
+    from tests.cluster import Cluster
+
+
+@pytest.fixture(scope="package")
+def crd(cluster: Cluster) -> None:
+    """Teach the cluster what a ScalingPolicy is."""
+    cluster.apply(CRD.read_text())
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", CRD)
