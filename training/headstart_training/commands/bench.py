@@ -9,8 +9,10 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from headstart_training.commands.bench_backtest import backtest
 from headstart_training.commands.bench_seed_game import seed_game
 
 JSON_OPTION = click.option(
@@ -23,6 +25,7 @@ def bench() -> None:
     """Measure what the documentation promises."""
 
 
+bench.add_command(backtest)
 bench.add_command(seed_game)
 
 
@@ -62,3 +65,50 @@ def simulator(json_file: Path | None, seconds: float) -> None:
     )
     if json_file:
         json_file.write_text(json.dumps(measured.to_json(), indent=2) + "\n")
+
+
+@bench.command()
+@JSON_OPTION
+@click.option("--services", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--minutes", type=click.IntRange(60), default=1440, show_default=True)
+def physics(json_file: Path | None, services: int, minutes: int) -> None:
+    """How far the reduced physics is from explicit pods, where it is an approximation."""
+    from headstart_training import physics_error
+
+    console = Console()
+    with console.status("") as status:
+        errors = physics_error.measure(services, minutes, progress=status.update)
+    table = Table(
+        title="the reduced physics against explicit pods, lead time 5 steps of a minute",
+        caption=f"{services} loads of the seed's, {minutes:,} min",
+    )
+    table.add_column("what is not as predicted")
+    table.add_column("contender")
+    table.add_column("planned\nwith", no_wrap=True)
+    for heading in (
+        "lead\n[steps]",
+        "steps\noff",
+        "replicas\noff",
+        "$/day\npredicted",
+        "$/day\nin truth",
+        "SLO missed\n[min/day]\npredicted",
+        "\n\nin truth",
+    ):
+        table.add_column(escape(heading), justify="right", no_wrap=True)
+    for error in errors:
+        table.add_row(
+            error.case,
+            error.contender,
+            error.plan,
+            str(error.lead_steps),
+            f"{error.steps_off:.1%}",
+            f"{error.replicas_off:.2f}",
+            f"{error.predicted_dollars:,.0f}",
+            f"{error.dollars:,.0f}",
+            f"{error.predicted_violations:.1f}",
+            f"{error.violations:.1f}",
+        )
+    console.print(table)
+    if json_file:
+        rows = [error.to_json() for error in errors]
+        json_file.write_text(json.dumps(rows, indent=2) + "\n")
