@@ -98,15 +98,15 @@ def measure(
                 make = partial(_replica_set, world, share, 0)
                 errors.append(_replay(case, contender, plan, planned, make))
         certain = arrivals(world.lead_steps[:1], np.zeros(1))[0]
-        for case, make in (
-            (
-                f"a node for {_PER_NODE} replicas after {_NODE_STEPS} min",
-                partial(_replica_set, world, certain, _PER_NODE),
+        others: dict[str, Callable[[int], pods.Controller]] = {
+            f"a node for {_PER_NODE} replicas after {_NODE_STEPS} min": partial(
+                _replica_set, world, certain, _PER_NODE
             ),
-            ("StatefulSet, OrderedReady", partial(_stateful_set, world)),
-        ):
+            "StatefulSet, OrderedReady": partial(_stateful_set, world),
+        }
+        for case, make_other in others.items():
             progress(f"{contender}: {case}")
-            errors.append(_replay(case, contender, "mean", world, make))
+            errors.append(_replay(case, contender, "mean", world, make_other))
     return [*errors, _retries(world)]
 
 

@@ -90,7 +90,7 @@ def advance(
             so_far = math.floor(growth * arrivals[i, k] + luck)
             warming[i, k] += so_far - served
             served = so_far
-    now = min(ready, desired) + warming[i, 0]
+    now: int = min(ready, desired) + warming[i, 0]
     for k in range(last):
         warming[i, k] = warming[i, k + 1]
     warming[i, last] = 0
