@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from headstart_policy.guardrails import Guardrails
@@ -62,7 +63,7 @@ class Contest:
     choices: dict[str, Candidate]
     saturated: Bools
 
-    @property
+    @cached_property
     def accounts(self) -> dict[str, Account]:
         """What each contender came to, day by day."""
         return {name: account(result, self.calendar) for name, result in self.results.items()}

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart_training.backtest.actual import distance
-from headstart_training.backtest.contenders import ACTUAL, HPA_CURRENT, HPA_DEFAULT, HPA_TUNED
+from headstart_training.backtest.contenders import (
+    ACTUAL,
+    CLAIRVOYANT,
+    HPA_CURRENT,
+    HPA_DEFAULT,
+    HPA_TUNED,
+)
 from headstart_training.backtest.hours import worst_hour
 from headstart_training.backtest.services import DAY
 
@@ -76,6 +82,7 @@ def service(judgement: Judgement, closures: Mapping[str, float]) -> dict[str, An
     -----
     ``name``, ``class``, ``test_days``; ``contenders``: dollars earned less spent, expected minutes
     under the SLO and replica-hours paid for, each per day of known load; ``closure``: of each.
+    ``share_of_clairvoyant``: of its dollars; null where even the clairvoyant earns nothing.
 
     ``days``: by contender, lists along ``labels`` of what each day came to; ``length`` is the known
     part of the day, in days. ``worst_hours``: by contender, where it lost the most dollars to the
@@ -97,6 +104,7 @@ def service(judgement: Judgement, closures: Mapping[str, float]) -> dict[str, An
         "test_days": round(float(contest.calendar.lengths.sum()), 4),
         "contenders": {name: account.to_json() for name, account in accounts.items()},
         "closure": {name: _or_null(value) for name, value in closures.items()},
+        "share_of_clairvoyant": _shares(contest),
         "days": {
             "labels": list(contest.calendar.labels),
             "length": contest.calendar.lengths.tolist(),
@@ -157,6 +165,14 @@ def _savings(judgements: Sequence[Judgement]) -> dict[str, Any]:
     return {
         kind: {"value": float(np.median(of)) if of else None, "services": len(of)}
         for kind, of in savings.items()
+    }
+
+
+def _shares(contest: Contest) -> dict[str, float | None]:
+    best = contest.accounts[CLAIRVOYANT].dollars_per_day
+    return {
+        name: account.dollars_per_day / best if best > 0 else None
+        for name, account in contest.accounts.items()
     }
 
 

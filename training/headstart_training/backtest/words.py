@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from headstart_training.backtest.contenders import HEADSTART
+from headstart_training.backtest.contenders import HEADSTART, HPA_CURRENT
 from headstart_training.backtest.costs import cost_per_day
-from headstart_training.backtest.labels import label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,13 +39,12 @@ def headline(judgements: Sequence[Judgement], gain: Interval) -> Headline:
     contests = [judgement.contest for judgement in judgements]
     reference = contests[0].reference
     (cost, minutes), (other, others) = (_sums(contests, name) for name in (HEADSTART, reference))
-    them = _them(reference)
     where = f"On {len(contests)} services" if len(contests) > 1 else "On this load"
     verdict = _verdict(judgements, gain)
     if verdict == "open":
         sentence = (
             f"{where} there is no clear winner: Headstart would have cost {dollars(cost)} a day,"
-            f" {them} {dollars(other)}"
+            f" {them(reference)} {dollars(other)}"
         )
     else:
         share = abs(other - cost) / max(abs(other), 1e-9)
@@ -54,7 +52,7 @@ def headline(judgements: Sequence[Judgement], gain: Interval) -> Headline:
         more = "" if verdict == "better" else " more"
         sentence = (
             f"{where} Headstart would have {word} {dollars(abs(other - cost))}{more} a day"
-            f" ({share:.0%}) against {them}"
+            f" ({share:.0%}) against {them(reference)}"
         )
     sentence += f", with {number(minutes)} instead of {number(others)} violation minutes a day."
     return Headline(verdict, sentence, _certainty(judgements, gain))
@@ -139,6 +137,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:g} min" if seconds >= 120 else f"{seconds:g} s"  # noqa: PLR2004
 
 
-def _them(reference: str) -> str:
-    name = label(reference)
-    return "your HPA" if name == "Your HPA" else "an HPA tuned to it"
+def them(reference: str) -> str:
+    """Whom Headstart is compared with, in a sentence."""
+    return "your HPA" if reference == HPA_CURRENT else "the HPA tuned to it"

@@ -134,8 +134,10 @@ def test_a_policy_of_another_schema_is_refused(tmp_path: Path) -> None:
         ("a: [", "is no YAML"),
         ("kind: Deployment", "holds Deployment; exactly one HorizontalPodAutoscaler"),
         (
-            ("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\n"
-            "spec: {maxReplicas: 3, minReplicas: 5}"),
+            (
+                "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\n"
+                "spec: {maxReplicas: 3, minReplicas: 5}"
+            ),
             "spec.maxReplicas = 3, must be at least minReplicas = 5",
         ),
     ],

@@ -43,6 +43,7 @@ SCHEMA: dict[str, Any] = {
                     "test_days",
                     "contenders",
                     "closure",
+                    "share_of_clairvoyant",
                     "days",
                     "worst_hours",
                     "front",

@@ -90,7 +90,9 @@ def hours(contest: Contest, figure: Figure, *, narrow: bool) -> None:
         hour = np.array([worst.start, worst.end])
         edges = _moments(contest, hour * contest.service.interval)
         one.axvspan(edges[0], edges[1], color=BAND, alpha=0.4, linewidth=0, zorder=0)
-        one.set_title(f"{label(name)}: lost ${worst.lost:,.0f} in this hour")
+        one.set_title(f"{label(name)} lost ${worst.lost:,.0f}{_when(contest, edges[0])}")
+        if not narrow and one is not axes[0]:
+            one.set_ylabel("")
         minutes = (shown.stop - shown.start) * contest.service.interval / 60
         # Side by side each has half of the width.
         _clock(one, minutes, narrow=True)
@@ -281,6 +283,11 @@ def _moments(contest: Contest, seconds: Any) -> Moments:
     return moments
 
 
+def _when(contest: Contest, moment: np.datetime64) -> str:
+    """Say on which day, where the calendar is known."""
+    return "" if contest.service.start is None else f" on {moment.item():%b %d}"
+
+
 def _mark(contest: Contest, axes: Axes, flagged: Bools, what: str) -> None:
     """Shade steps, neighbouring ones together, and say once what they are."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flagged.astype(np.int8), [0]])))
@@ -293,7 +300,8 @@ def _mark(contest: Contest, axes: Axes, flagged: Bools, what: str) -> None:
             facecolor=BAND,
             edgecolor=MUTED,
             hatch="///" if what == "saturated" else "xxx",
-            linewidth=0,
+            # A single minute of two weeks is thinner than a hair.
+            linewidth=0.8,
             label=what if k == 0 else None,
         )
     if len(moments):

@@ -12,8 +12,9 @@ import numpy as np
 from markupsafe import Markup
 
 from headstart_training.backtest import words
+from headstart_training.backtest.actual import distance
 from headstart_training.backtest.closure import closure
-from headstart_training.backtest.contenders import CLAIRVOYANT, HEADSTART, HPA_TUNED
+from headstart_training.backtest.contenders import ACTUAL, CLAIRVOYANT, HEADSTART, HPA_TUNED
 from headstart_training.backtest.costs import cost_per_day
 from headstart_training.backtest.labels import label
 from headstart_training.backtest.page import figures
@@ -100,6 +101,7 @@ def _section(key: str, judgement: Judgement, manifest: Manifest) -> dict[str, An
         "closure_note": "."
         if math.isfinite(closures[HEADSTART])
         else "; here the two are less than 2% apart, too little to divide by.",
+        "distance_note": _distance_note(contest),
         "load_note": _load_note(judgement),
         "day_note": f"{contest.calendar.labels[chosen]}: the day on which Headstart gains what it"
         " gains in the middle of all days.",
@@ -269,6 +271,20 @@ def _load_note(judgement: Judgement) -> str:
         f"{text} In {minutes:,.0f} minutes of the recording the ready replicas were at 95% or more"
         f" of what they can serve, and the load may have been larger: with 1.2 and 2 times the load"
         f" there, {stands}."
+    )
+
+
+def _distance_note(contest: Contest) -> str:
+    """How far the simulation of the HPA is from what ran: how far it can be believed."""
+    if ACTUAL not in contest.results:
+        return ""
+    ran, asked = (contest.results[name].desired for name in (ACTUAL, contest.reference))
+    off = distance(asked, ran, contest.calendar.counted)
+    word = "more" if off.mean_replicas >= 0 else "fewer"
+    return (
+        f" As it is simulated, {words.them(contest.reference)} asks for"
+        f" {abs(off.mean_replicas):.1f} replicas {word} than really ran, and is"
+        f" {off.mean_absolute:.1f} off on average."
     )
 
 
