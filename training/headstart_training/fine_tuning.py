@@ -140,10 +140,10 @@ def fine_tune(
     gains: dict[str, list[Floats]] = {}
     for k, fold in enumerate(folds):
         done = k * STOPS[-1]
-        fits = _fit(
+        fits = fit(
             service, profile, default.network, fold.fit, seed, partial(_go_on, show, done, total)
         )
-        for name, gained in _judge(fits, service, profile, default, guardrails, fold.held).items():
+        for name, gained in judge(fits, service, profile, default, guardrails, fold.held).items():
             gains.setdefault(name, []).append(gained)
     candidates = weigh({name: np.concatenate(parts) for name, parts in gains.items()}, seed)
     held = folds[-1].held[1] - folds[0].held[0]
@@ -151,7 +151,7 @@ def fine_tune(
     if best.low <= 0:
         return Outcome(default.network, DEFAULT, _why_default(candidates, held), candidates, held)
     done = FOLDS * STOPS[-1]
-    refitted = _fit(
+    refitted = fit(
         service, profile, default.network, (1, days), seed, partial(_go_on, show, done, total)
     )
     why = (
@@ -230,16 +230,16 @@ def _why_default(candidates: Sequence[Candidate], held: int) -> str:
     )
 
 
-def _fit(
+def fit(
     service: Service,
     profile: Profile,
     start: Network,
     days: tuple[int, int],
     seed: int,
-    show: Callable[[int], None],
+    show: Callable[[int], None] = lambda _steps: None,
 ) -> dict[str, Network]:
-    """Fit every candidate to a stretch of days."""
-    worlds = [_play_days(service, profile, (day, day + 1)) for day in range(*days)]
+    """Fit every candidate to a stretch of days; ``show`` hears of gradient steps."""
+    worlds = [play_days(service, profile, (day, day + 1)) for day in range(*days)]
     learner = hindsight.Learner(worlds, replace(LEARNING, seed=seed), start=start)
     fits = {MULTIPLIER: multiplied(start, _best_multiplier(worlds, start))}
 
@@ -269,7 +269,7 @@ def _best_multiplier(worlds: Sequence[World], network: Network) -> float:
     return float(MULTIPLIERS[int(np.argmax(earned))])
 
 
-def _judge(
+def judge(
     fits: Mapping[str, Network],
     service: Service,
     profile: Profile,
@@ -278,7 +278,7 @@ def _judge(
     days: tuple[int, int],
 ) -> dict[str, Floats]:
     """Price each fit on days that it has not seen, less what the default earns there."""
-    world = _play_days(service, profile, days)
+    world = play_days(service, profile, days)
 
     def earned(network: Network) -> Floats:
         policy = artifact.parse(artifact.dump(network, default.envelope, {}))
@@ -293,16 +293,18 @@ def dollars_by_day(
 ) -> Floats:
     """Dollars of each day as the operator would serve the policy; unknown minutes do not count."""
     result = settle(world, served.headstart(world, policy, guardrails))
-    per_day = _per_day(service)
-    known = service.known[days[0] * per_day : days[1] * per_day]
-    dollars: Floats = np.where(known, result.dollars[0], 0.0).reshape(-1, per_day).sum(axis=1)
+    steps = per_day(service)
+    known = service.known[days[0] * steps : days[1] * steps]
+    dollars: Floats = np.where(known, result.dollars[0], 0.0).reshape(-1, steps).sum(axis=1)
     return dollars
 
 
-def _play_days(service: Service, profile: Profile, days: tuple[int, int]) -> World:
-    per_day = _per_day(service)
-    return play(service, profile, days[0] * per_day, days[1] * per_day)
+def play_days(service: Service, profile: Profile, days: tuple[int, int]) -> World:
+    """Play days of a service; all days before them are known."""
+    steps = per_day(service)
+    return play(service, profile, days[0] * steps, days[1] * steps)
 
 
-def _per_day(service: Service) -> int:
+def per_day(service: Service) -> int:
+    """Steps of a day."""
     return round(DAY / service.interval)
