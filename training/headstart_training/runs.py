@@ -23,11 +23,14 @@ from gymnasium.wrappers.vector import TransformAction
 from headstart_training import environments, plots
 from headstart_training.algorithms.ppo import PPO, Policy, PPOConfig, Progress, load_policy
 from headstart_training.baselines import Actions
+from headstart_training.boards import board
 from headstart_training.games import GAMES, Game
 
 CHECKPOINT = "checkpoint.pt"
 RUN = "run.json"
 CHECKPOINT_EVERY = 20  # iterations
+# What TensorBoard shows of each iteration.
+CURVES = ("reward", "spread", "kl", "explained")
 
 Callback = Callable[[Progress], None]
 
@@ -64,7 +67,19 @@ def make_learner(
         Where torch computes, and with how many threads.
     **ppo
         Settings of :class:`PPOConfig` instead of the table's; None leaves the table's.
+
+    Raises
+    ------
+    ValueError
+        When torch cannot compute on the device.
     """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # What torch says where it was built without.
+        raise ValueError(
+            f"device = {device!r}, must be one that torch can use here, as cpu always is:"
+            f" {str(error).splitlines()[0]}"
+        ) from error
     # The networks are small: a second thread costs about as much in waiting as it saves.
     torch.set_num_threads(threads)
     line = GAMES[game]
@@ -73,18 +88,26 @@ def make_learner(
     return PPO(envs, PPOConfig(**{**line.ppo, **given}), device)
 
 
-def train(game: str, learner: PPO, folder: Path, callback: Callback) -> None:
-    """Train to the end, leave a checkpoint now and then, and the run's files at the end."""
+def train(
+    game: str, learner: PPO, folder: Path, callback: Callback, *, tensorboard: bool = False
+) -> None:
+    """Train to the end, leave a checkpoint now and then, and the run's files at the end.
+
+    With `tensorboard` the curves go to the folder's ``tensorboard`` while it trains.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"game": game, "num_envs": learner.envs.num_envs, "ppo": asdict(learner.config)}
     (folder / RUN).write_text(json.dumps(facts, indent=2) + "\n")
 
-    def after_iteration(progress: Progress) -> None:
-        if progress.iteration % CHECKPOINT_EVERY == 0:
-            learner.save(folder / CHECKPOINT)
-        callback(progress)
+    with board(folder, wanted=tensorboard) as write:
 
-    history = learner.train(after_iteration)
+        def after_iteration(progress: Progress) -> None:
+            if progress.iteration % CHECKPOINT_EVERY == 0:
+                learner.save(folder / CHECKPOINT)
+            write(progress.iteration, {key: getattr(progress, key) for key in CURVES})
+            callback(progress)
+
+        history = learner.train(after_iteration)
     learner.save(folder / CHECKPOINT)
     with (folder / "rewards.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(asdict(history[0])))

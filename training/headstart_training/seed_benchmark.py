@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # Warming billed is priced as billed. Where it is not, a price keeps the mean below one machine; and
 # without any, from a first level that orders always, the learner finds the rules' loophole.
 BILLED = Config(warming_price=Rules().machine_cost)
-UNBILLED = Config(warming_price=0.0055, first_order=2.5)
+UNBILLED = Config(warming_price=0.0065, first_order=2.5)
 EXPLOIT = Config(warming_price=0.0, first_order=4.0, iterations=600)
 # What PPO is measured against, by its name among the game's contenders.
 REFERENCE = "HPA 60 %, stabilised"

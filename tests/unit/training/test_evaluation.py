@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from tensorboard.backend.event_processing import (  # type: ignore[import-untyped]
+    event_accumulator,
+)
 
 from headstart_training.baselines.seed_hpa import SeedHPA
 from headstart_training.baselines.simple import DoNothing, RandomIntegers
@@ -140,6 +143,31 @@ def test_a_run_is_resumed_and_never_overwritten(trained: Path) -> None:
     result = run(train, *arguments, 3, "--resume")
     assert result.exit_code == 0, result.output
     assert len((trained / "rewards.csv").read_text().splitlines()) == 4
+
+
+def test_the_curves_go_to_tensorboard_on_request(tmp_path: Path) -> None:
+    """Read back as TensorBoard reads them; without the option there are none."""
+    quick = ("seed-game-billed", "--num-envs", 4, "--iterations")
+    for folder, options in (("with", ["--tensorboard"]), ("without", [])):
+        result = run(train, *quick, 2, "--out", tmp_path / folder, *options)
+        assert result.exit_code == 0, result.output
+    assert not (tmp_path / "without" / "tensorboard").exists()
+    again = run(train, *quick, 3, "--out", tmp_path / "with", "--tensorboard", "--resume")
+    assert again.exit_code == 0, again.output
+    events = event_accumulator.EventAccumulator(str(tmp_path / "with" / "tensorboard"))
+    events.Reload()
+    assert sorted(events.Tags()["scalars"]) == ["explained", "kl", "reward", "spread"]
+    assert [point.step for point in events.Scalars("reward")] == [1, 2, 3]
+    rewards = (tmp_path / "with" / "rewards.csv").read_text().splitlines()[1:]
+    written = [float(line.split(",")[3]) for line in rewards]
+    assert [point.value for point in events.Scalars("reward")] == pytest.approx(written)
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """In one line that says what always works."""
+    result = run(train, "seed-game", "--device", "cuda:99", "--out", tmp_path, "--num-envs", 2)
+    assert result.exit_code == 1
+    assert "device = 'cuda:99', must be one that torch can use here, as cpu" in result.output
 
 
 @pytest.mark.parametrize(

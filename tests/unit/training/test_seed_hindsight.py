@@ -13,6 +13,7 @@ from headstart_training.algorithms import seed_hindsight
 from headstart_training.algorithms.seed_hindsight import Config, Learner
 from headstart_training.loads import seed as seed_load
 from headstart_training.seed_game import Rules
+from headstart_training.settings import UNSEEN
 
 QUICK = Config(games=32, minutes=1600, iterations=150, batch=16, stretch=200, averaging=0.03)
 BILLED = Rules(bill_warming=True)
@@ -41,7 +42,7 @@ def test_the_same_seed_learns_the_same_policy() -> None:
 
 def test_it_learns_in_seconds_what_the_reactive_formula_never_does() -> None:
     """On unseen loads, warming billed: nearer to the clairvoyant than the HPA at its best."""
-    load = seed_load.generate(np.random.default_rng(seed_benchmark.settings.UNSEEN), 20, 3000)
+    load = seed_load.generate(np.random.default_rng(UNSEEN), 20, 3000)
     first = np.full(20, 50.0)
     reactive = []
     for utilization in (0.5, 0.55, 0.6, 0.65):

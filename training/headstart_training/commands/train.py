@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import Progress, TextColumn
@@ -18,6 +18,9 @@ from headstart_training.commands.console import COLUMNS, SEEN, errors_as_message
 from headstart_training.commands.train_fleet import train_fleet
 from headstart_training.commands.train_service import train_service
 from headstart_training.games import GAMES
+
+if TYPE_CHECKING:
+    from headstart_training.algorithms.hindsight import Progress as Step
 
 
 class _Train(click.Group):
@@ -39,6 +42,11 @@ def train() -> None:
     """
 
 
+TENSORBOARD = click.option(
+    "--tensorboard", is_flag=True, help="Write the curves for TensorBoard into the run's folder."
+)
+
+
 def _game_command(game: str) -> click.Command:
     """Make `headstart train GAME`."""
 
@@ -50,8 +58,10 @@ def _game_command(game: str) -> click.Command:
     @click.option("--device", default="cpu", show_default=True, help="Where torch computes.")
     @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
     @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
-    def command(out: Path | None, *, resume: bool, **settings: Any) -> None:
-        _train_by_ppo(game, out or Path("runs") / game, resume=resume, **settings)
+    @TENSORBOARD
+    def command(out: Path | None, *, resume: bool, tensorboard: bool, **settings: Any) -> None:
+        folder = out or Path("runs") / game
+        _train_by_ppo(game, folder, resume=resume, tensorboard=tensorboard, **settings)
 
     return command
 
@@ -62,7 +72,9 @@ train.add_command(train_service)
 train.add_command(train_fleet)
 
 
-def _train_by_ppo(game: str, folder: Path, *, resume: bool, **settings: Any) -> None:
+def _train_by_ppo(
+    game: str, folder: Path, *, resume: bool, tensorboard: bool, **settings: Any
+) -> None:
     """Leave a checkpoint, the rewards as CSV and as a plot, and the settings in the folder."""
     from headstart_training import runs
 
@@ -75,7 +87,7 @@ def _train_by_ppo(game: str, folder: Path, *, resume: bool, **settings: Any) -> 
             raise ValueError(f"{checkpoint} exists: go on with --resume, or choose another --out")
         began = time.monotonic()
         with progress_bar(f"training {game}", GAMES[game].steps) as show:
-            runs.train(game, learner, folder, show)
+            runs.train(game, learner, folder, show, tensorboard=tensorboard)
     click.echo(
         f"Trained in {time.monotonic() - began:.0f} s on {learner.history[-1].steps:,} steps."
         f"\n  rewards     {folder / 'rewards.png'}"
@@ -88,24 +100,30 @@ def _train_by_ppo(game: str, folder: Path, *, resume: bool, **settings: Any) -> 
 @click.option("--seed", type=SEEN, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/default"))
 @click.option("--iterations", type=click.IntRange(1), help="Instead of the recipe's own number.")
-def train_default(seed: int, out: Path, iterations: int | None) -> None:
+@TENSORBOARD
+def train_default(seed: int, out: Path, iterations: int | None, *, tensorboard: bool) -> None:
     """Train the policy that ships, by its recipe: hindsight on generated loads of every kind."""
     from headstart_training import recipe
     from headstart_training.algorithms.hindsight import Config
+    from headstart_training.boards import board
 
     config = Config(seed=seed)
     if iterations is not None:
         config = replace(config, iterations=iterations)
     began = time.monotonic()
-    with Progress(*COLUMNS, TextColumn("regret {task.fields[loss]}")) as bar:
+    with (
+        Progress(*COLUMNS, TextColumn("regret {task.fields[loss]}")) as bar,
+        board(out, wanted=tensorboard) as write,
+    ):
         drawing = bar.add_task("drawing loads", total=recipe.WORLDS, loss="-")
         worlds = recipe.draw_worlds(seed, lambda count: bar.update(drawing, completed=count))
         learning = bar.add_task("learning", total=config.iterations, loss="-")
-        network, history = recipe.learn(
-            worlds,
-            config,
-            lambda step: bar.update(learning, completed=step.iteration, loss=f"{step.loss:6.2f}"),
-        )
+
+        def show(step: Step) -> None:
+            bar.update(learning, completed=step.iteration, loss=f"{step.loss:6.2f}")
+            write(step.iteration, {"regret": step.loss, "violations": step.violations})
+
+        network, history = recipe.learn(worlds, config, show)
     file = recipe.write(out, network, config, history)
     click.echo(
         f"Trained in {time.monotonic() - began:.0f} s and measured."
