@@ -83,9 +83,11 @@ class HPA:
     Source: ``reconcileAutoscaler``, ``GetExternalPerPodMetricReplicas``,
     ``normalizeDesiredReplicas`` and ``normalizeDesiredReplicasWithBehaviors`` of
     https://github.com/kubernetes/kubernetes/tree/v1.36.3/pkg/controller/podautoscaler, and checked
-    against that controller by ``tests/integration/baselines``. One oddity is left out: there an
+    against that controller by ``tests/integration/baselines``. Two oddities are left out. There an
     event of scaling that is older than the longest period of its own direction may be overwritten
-    while a longer period of the other direction still counts it.
+    while a longer period of the other direction still counts it. And its syncs do not come at exact
+    times, so a policy whose period is that of the syncs, as the standard ones are, now and then
+    counts the sync before; here it never does.
     """
 
     target: float

@@ -1,0 +1,1 @@
+"""The baselines against the programs whose decisions they claim to make."""
