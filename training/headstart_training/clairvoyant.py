@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart_policy.physics import ready_path
+from headstart_training.threads import over_rows
 
 if TYPE_CHECKING:
     from headstart_policy.observation import Observation
@@ -71,7 +72,6 @@ def best_ready(world: World) -> Ints:
     :data:`MOST_CELLS` only every second, third, ... count is considered.
     """
     from headstart_training.kernels import optimum  # noqa: PLC0415  # Numba loads slowly.
-    from headstart_training.kernels.compiled import over_rows  # noqa: PLC0415
 
     services, steps = world.rates.shape
     terms, noise = world.terms, world.noise
@@ -100,7 +100,6 @@ def best_ready(world: World) -> Ints:
 def most_useful(world: World) -> Ints:
     """Replicas that no best path exceeds, shape (N,)."""
     from headstart_training.kernels import optimum  # noqa: PLC0415  # Numba loads slowly.
-    from headstart_training.kernels.compiled import over_rows  # noqa: PLC0415
 
     terms, noise = world.terms, world.noise
     times = _EXPECTED_TIMES if world.noise is None else _DRAWN_TIMES
@@ -118,7 +117,6 @@ def most_useful(world: World) -> Ints:
 def static_totals(world: World, most: int) -> Floats:
     """Dollars over all steps with 0 to ``most`` ready and billed replicas, shape (N, most + 1)."""
     from headstart_training.kernels import optimum  # noqa: PLC0415  # Numba loads slowly.
-    from headstart_training.kernels.compiled import over_rows  # noqa: PLC0415
 
     totals = np.empty((len(world.rates), most + 1))
     terms, noise = world.terms, world.noise

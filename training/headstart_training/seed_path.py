@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from headstart_training.kernels.compiled import compiled, over_rows
+from headstart_training.kernels.compiled import compiled
 from headstart_training.seed_game import MAX_MACHINE_DELTA, expected_reward
+from headstart_training.threads import over_rows
 
 if TYPE_CHECKING:
     from headstart_training.seed_game import Bools, Floats, Ints, Rules

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart_training.kernels.compiled import compiled, over_rows
+from headstart_training.kernels.compiled import compiled
+from headstart_training.threads import over_rows
 
 if TYPE_CHECKING:
     from headstart_training.seed_game import Floats, Ints

@@ -6,21 +6,23 @@ for a whole path, with the functions that the operator calls tick by tick.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from headstart_policy.observation import Observation, look_around, look_back
+from headstart_policy.observation import (
+    NOISE_WINDOWS,
+    RECENT_WINDOWS,
+    SEASONAL_WINDOWS,
+    Observation,
+    echoes,
+)
 from headstart_policy.series import LEAST_KNOWN, CumulativeRates
+from headstart_training.threads import over_rows
 
 if TYPE_CHECKING:
     from headstart_policy.profile import Profiles
     from headstart_policy.types import Floats, Ints
-
-
-# Moments x services whose windows are worked out at once: what fits a core's cache.
-_ROWS_AT_ONCE = 4000
 
 
 class Sight(NamedTuple):
@@ -96,54 +98,42 @@ def see(seen: Floats, moments: Floats, profiles: Profiles, sample: Floats) -> Si
     from headstart_training.kernels.windows import newest_known  # noqa: PLC0415  # Loads slowly.
 
     moments = np.broadcast_to(moments, (len(seen), np.shape(moments)[-1])).astype(np.float64)
-    recent, roughness, seasonal = _windows(
-        seen, moments, profiles.lead_time / sample, profiles.seasons / sample[:, None]
-    )
+    lead = (profiles.lead_time / sample)[:, None, None]
+    noise = np.stack([-NOISE_WINDOWS, np.zeros(len(NOISE_WINDOWS))], axis=1)
+    now = np.zeros((len(seen), 1))
+    sums = CumulativeRates.of(seen)
+    recent = _means(moments, now, RECENT_WINDOWS * lead, sums.total, sums.known)
+    roughness = _means(moments, now, noise * lead, sums.rough, sums.rough_known)
     newest, age = np.empty(moments.shape), np.empty(moments.shape)
     newest_known(seen, moments, sample, newest, age)
-    return Sight(recent, roughness, seasonal, newest, age)
+    return Sight(
+        recent=recent[:, :, 0],
+        roughness=roughness[:, :, 0],
+        seasonal=_means(
+            moments,
+            echoes(profiles.seasons) / sample[:, None],
+            SEASONAL_WINDOWS * lead,
+            sums.total,
+            sums.known,
+        ),
+        newest=newest,
+        age=age,
+    )
 
 
-def _windows(seen: Floats, moments: Floats, lead: Floats, seasons: Floats) -> tuple[Floats, ...]:
-    """Recent means, roughness and seasonal means at all moments, as Sight has them.
+def _means(now: Floats, ago: Floats, offsets: Floats, total: Floats, known: Floats) -> Floats:
+    """Means of windows at whole paths of moments, (N, T, A, K), as ``look_back`` and its like.
 
-    Every moment becomes a row of the functions that the operator calls with one row per service.
+    Arguments are those of :func:`headstart_training.kernels.windows.window_means`.
     """
-    from headstart_training.kernels.compiled import cores  # noqa: PLC0415  # Numba loads slowly.
+    from headstart_training.kernels.windows import window_means  # noqa: PLC0415
 
-    services, count = moments.shape
-    rows = max(1, _ROWS_AT_ONCE // max(count, 1))
-
-    def look(part: slice, times: slice) -> tuple[Floats, ...]:
-        sums, now = _PathRates.of(seen[part]), moments[part, times]
-        leads, lengths = (np.repeat(a[part], now.shape[1], axis=0) for a in (lead, seasons))
-        back = look_back(sums, now.ravel(), leads)
-        around = look_around(sums, now.ravel(), leads, lengths)
-        return tuple(a.reshape(*now.shape, *a.shape[1:]) for a in (*back, around))
-
-    # One moment tells how many windows there are.
-    windows = [np.empty((services, count, *a.shape[2:])) for a in look(slice(1), slice(1))]
-
-    def fill(first: int) -> None:
-        part = slice(first, first + rows)
-        for start in range(0, count, _ROWS_AT_ONCE):
-            times = slice(start, start + _ROWS_AT_ONCE)
-            for window, values in zip(windows, look(part, times), strict=True):
-                window[part, times] = values
-
-    with ThreadPoolExecutor(cores()) as pool:
-        # Reading the results raises what went wrong in a thread.
-        list(pool.map(fill, range(0, services, rows)))
-    return tuple(windows)
-
-
-class _PathRates(CumulativeRates):
-    """Running sums that T moments of each series look at: N series, N x T rows of windows."""
-
-    def _ratio(self, total: Floats, known: Floats, starts: Floats, ends: Floats) -> Floats:
-        from headstart_training.kernels.windows import window_ratios  # noqa: PLC0415
-
-        ratios = np.empty(starts.shape)
-        starts, ends = np.ascontiguousarray(starts), np.ascontiguousarray(ends)
-        window_ratios(0, len(total), total, known, starts, ends, LEAST_KNOWN, ratios)
-        return ratios
+    means = np.empty((*now.shape, ago.shape[1], offsets.shape[1]))
+    over_rows(
+        len(now),
+        4.0 * means.size,
+        lambda start, stop: window_means(
+            start, stop, now, ago, offsets, total, known, LEAST_KNOWN, means
+        ),
+    )
+    return means

@@ -17,6 +17,7 @@ from headstart_policy.observation import WARMING_BINS
 from headstart_policy.physics import Outcome, expected_outcome, fleet_spread, outcome
 from headstart_policy.profile import Profiles
 from headstart_training.fleet import Fleet, remaining_bins, rules_of
+from headstart_training.threads import over_rows
 
 if TYPE_CHECKING:
     from headstart_policy.observation import Observation
@@ -130,7 +131,6 @@ class World:
 
     def price(self, ready: Ints, billed: Ints) -> tuple[Floats, Floats]:
         """Dollars and violations of whole paths of replicas, each of shape (N, T)."""
-        from headstart_training.kernels.compiled import over_rows  # noqa: PLC0415
         from headstart_training.kernels.money import price_paths  # noqa: PLC0415
 
         dollars, violations = np.empty(self.rates.shape), np.empty(self.rates.shape)
@@ -158,7 +158,6 @@ class World:
         minimum over the lead time (:func:`headstart_policy.physics.ready_path`).
         """
         from headstart_training.kernels import fleets  # noqa: PLC0415
-        from headstart_training.kernels.compiled import over_rows  # noqa: PLC0415
 
         count, ready = len(desired), np.empty_like(desired)
         if self.frictions is None:

@@ -12,10 +12,10 @@ from headstart_policy import artifact
 from headstart_policy.decision import recommend
 from headstart_training import pods, scenarios
 from headstart_training.frictions import Frictions
-from headstart_training.kernels.compiled import cores
 from headstart_training.served import observations
 from headstart_training.sight import see
 from headstart_training.simulator import Simulator, World, serve, take_profiles
+from headstart_training.threads import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable

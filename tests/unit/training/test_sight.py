@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart_policy.observation import Observation
+from headstart_policy.observation import Observation, echoes, look_around, look_back
 from headstart_policy.profile import Profile, Profiles
+from headstart_policy.series import CumulativeRates
 from headstart_training.sight import measure, see
 from tests.unit.policy.build import an_observation
 
@@ -36,6 +37,35 @@ def test_a_path_is_seen_as_the_operator_sees_it_tick_by_tick() -> None:
         expected = an_observation(seen, PROFILE, at=[moment] * 2)
         for name in ("recent", "roughness", "seasonal"):
             np.testing.assert_array_equal(getattr(sight, name)[:, k], getattr(expected, name))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    lead=st.floats(30.0, 900.0),
+    season=st.sampled_from([(), (1900.0,), (3600.0, 25_000.0)]),
+    unknown=st.floats(0.0, 0.9),
+    pace=st.sampled_from([1.0, 0.37, 7.0]),
+    seed=st.integers(0, 99),
+)
+def test_whatever_is_seen_is_seen_as_the_operator_does(
+    lead: float, season: tuple[float, ...], unknown: float, pace: float, seed: int
+) -> None:
+    """To the last bit: leads of any length, gaps, seasons that are missing or too short."""
+    rng = np.random.default_rng(seed)
+    seen = _loads(3, 300, seed)
+    seen[:2] = np.where(rng.random((2, 300)) < unknown, np.nan, seen[:2])
+    profile = Profile(5.0, lead_time=lead, interval=60.0, seasons=season)
+    profiles = Profiles.stack([profile] * 3)
+    moments = np.minimum(150.0 + pace * np.arange(700), 300.0)
+    sight = see(seen, moments, profiles, profiles.interval)
+    sums, leads = CumulativeRates.of(seen), profiles.lead_time / 60.0
+    for k in (0, 1, 350, 511, 512, 699):
+        now = np.full(3, moments[k])
+        recent, roughness = look_back(sums, now, leads)
+        np.testing.assert_array_equal(sight.recent[:, k], recent)
+        np.testing.assert_array_equal(sight.roughness[:, k], roughness)
+        around = look_around(sums, now, leads, echoes(profiles.seasons) / 60.0)
+        np.testing.assert_array_equal(sight.seasonal[:, k], around)
 
 
 def test_the_newest_rate_has_an_age_and_may_be_unknown() -> None:

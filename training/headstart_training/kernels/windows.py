@@ -6,66 +6,113 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart_training.kernels.compiled import compiled, inlined
+from headstart_training.kernels.compiled import compiled
 
 if TYPE_CHECKING:
     from headstart_policy.types import Floats
 
 
-@inlined
-def _place(edge: float, last: int) -> tuple[int, int, float]:
-    """Neighbours of a fractional sample count, and the way from the first to the second."""
-    inside = min(max(edge, 0.0), float(last))
-    below = int(inside)
-    return below, min(below + 1, last), inside - below
+# Moments that are worked on at once: their windows fit a core's cache.
+_BLOCK = 512
 
 
 @compiled
-def window_ratios(
+def window_means(
     start: int,
     stop: int,
+    now: Floats,
+    ago: Floats,
+    offsets: Floats,
     total: Floats,
     known: Floats,
-    starts: Floats,
-    ends: Floats,
     least_known: float,
-    ratios: Floats,
+    means: Floats,
 ) -> None:
-    """``CumulativeRates._ratio`` of the series from start to stop.
+    """``CumulativeRates.means`` of windows around moments that lie some time before now.
+
+    NaN where less than ``least_known`` of a window is known, or where it ends after now.
 
     Parameters
     ----------
     start, stop
-        Series.
+        Series, of N.
+    now
+        In samples from the left edge, shape (N, T).
+    ago
+        How many samples before now the moments lie, shape (N, A); NaN: there is no such moment.
+    offsets
+        Start and end of each window after its moment, in samples, shape (N, K, 2).
     total, known
-        Running sums of N series, shape (N, samples + 1).
-    starts, ends
-        Edges of K windows at T moments of each series, in samples, shape (N * T, K).
-    least_known
-        Share of a window that has to be known.
-    ratios
-        Takes the results, shape (N * T, K).
+        Running sums, shape (N, samples + 1).
+    means
+        Takes the results, shape (N, T, A, K).
     """
-    moments, last = len(starts) // len(total), total.shape[1] - 1
+    last = total.shape[1] - 1
+    sums, counts = np.empty(last + 2), np.empty(last + 2)
+    block = np.empty((4, _BLOCK))
     for i in range(start, stop):
-        sums, counts = total[i], known[i]
-        # Where all is known, what is known of a window is its length within the series.
-        full = counts[last] == last
-        for r in range(i * moments, (i + 1) * moments):
-            for k in range(starts.shape[1]):
-                a, b, u = _place(starts[r, k], last)
-                c, d, v = _place(ends[r, k], last)
-                if full:
-                    weight = (c + v) - (a + u)
-                else:
-                    first = counts[a] + (counts[b] - counts[a]) * u
-                    weight = counts[c] + (counts[d] - counts[c]) * v - first
-                if weight >= least_known * (ends[r, k] - starts[r, k]):
-                    first = sums[a] + (sums[b] - sums[a]) * u
-                    value = sums[c] + (sums[d] - sums[c]) * v - first
-                    ratios[r, k] = value / (weight if weight > 0 else 1.0)
-                else:
-                    ratios[r, k] = np.nan
+        # Once more at the end: interpolating at the right edge reads one sum beyond it.
+        sums[:-1], sums[-1] = total[i], total[i, last]
+        counts[:-1], counts[-1] = known[i], known[i, last]
+        for t in range(0, now.shape[1], _BLOCK):
+            moments = now[i, t : t + _BLOCK]
+            for a in range(ago.shape[1]):
+                for k in range(offsets.shape[1]):
+                    out = means[i, t : t + _BLOCK, a, k]
+                    before, first, end = ago[i, a], offsets[i, k, 0], offsets[i, k, 1]
+                    if np.isnan(before):
+                        out[:] = np.nan
+                    else:
+                        _interpolate(moments, before, first, last, sums, block[0])
+                        _interpolate(moments, before, end, last, sums, block[1])
+                        _interpolate(moments, before, first, last, counts, block[2])
+                        _interpolate(moments, before, end, last, counts, block[3])
+                        _divide(moments, before, first, end, least_known, block, out)
+
+
+@compiled
+def _interpolate(
+    now: Floats, before: float, offset: float, last: int, sums: Floats, out: Floats
+) -> None:
+    """Interpolate running sums at an edge of the windows of neighbouring moments.
+
+    Moments mostly follow each other by one sample, so that what is read of the sums does too, and
+    the compiler can read several at once. Where that is not so, or at the ends of the series, each
+    edge is looked up on its own; the two give the same bits.
+    """
+    right = float(last)
+    floor = int(min(max(now[0] - before + offset, 0.0), right))
+    others = 1
+    if floor + len(now) <= last:
+        others = 0
+        near = sums[floor : floor + len(now) + 1]
+        for t in range(len(now)):
+            share = min(max(now[t] - before + offset, 0.0), right) - float(floor + t)
+            out[t] = near[t] + (near[t + 1] - near[t]) * share
+            others += 0 if (share >= 0) & (share < 1) else 1
+    if others > 0:
+        for t in range(len(now)):
+            edge = min(max(now[t] - before + offset, 0.0), right)
+            below = int(edge)
+            out[t] = sums[below] + (sums[below + 1] - sums[below]) * (edge - below)
+
+
+@compiled
+def _divide(
+    now: Floats,
+    before: float,
+    first: float,
+    end: float,
+    least_known: float,
+    block: Floats,
+    out: Floats,
+) -> None:
+    """Divide what windows hold of the sums by what is known of them; ``block`` has their edges."""
+    for t in range(len(now)):
+        a, b = now[t] - before + first, now[t] - before + end
+        weight, value = block[3, t] - block[2, t], block[1, t] - block[0, t]
+        enough = (weight >= least_known * (b - a)) & (b <= now[t])
+        out[t] = value / (weight if weight > 0 else 1.0) if enough else np.nan
 
 
 @compiled
