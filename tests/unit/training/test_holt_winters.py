@@ -116,7 +116,7 @@ def test_its_grid_holds_the_smoothing_that_errs_least() -> None:
     rng = np.random.default_rng(0)
     rates = np.tile(np.linspace(50.0, 100.0, PERIOD), 20) * rng.uniform(0.9, 1.1, 20 * PERIOD)
     candidates = grid(_world(rates))
-    assert len(candidates) == 2 * 52
+    assert len(candidates) == 2 * 13 * 4 * 3
     assert {c.smoothing.binned for c in candidates} == {True, False}
     # Nothing but noise moves the level: the lazier, the better.
     assert candidates[0].smoothing.alpha == 0.05

@@ -1,4 +1,4 @@
-"""Predictive scaling as clouds sell it: an hourly forecast with a buffer, on top of an HPA."""
+"""Predictive scaling as clouds sell it: an hourly forecast, a lead time early, on top of an HPA."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _HOURS = 24
 _DAYS = (1, 3, 7, 14)
-_BUFFERS = (1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,11 @@ class Forecast:
         The dynamic scaling; the forecast goes through the same target.
     days
         Days that the forecast averages, at least 1.
-    buffer
-        Lead times by which capacity is there before its hour begins, at least 1.
 
     Raises
     ------
     ValueError
-        A number is out of its bounds; the message names key, bound and value.
+        ``days`` is out of its bounds; the message names key, bound and value.
 
     Notes
     -----
@@ -53,35 +50,30 @@ class Forecast:
 
     scaling: HPA
     days: int
-    buffer: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what forecasts nothing, or too late."""
+        """Refuse what forecasts nothing."""
         if self.days < 1:
             raise ValueError(f"days = {self.days}, must be at least 1")
-        if not self.buffer >= 1:
-            raise ValueError(f"buffer = {self.buffer}, must be at least 1 lead time")
 
     def __str__(self) -> str:
         """Say what was averaged."""
-        return f"mean of {self.days} days, {self.buffer:g} lead times ahead, {self.scaling}"
+        return f"mean of the same hour on {self.days} days; {self.scaling}"
 
     def path(self, world: World) -> Ints:
         """Replicas to ask for at each step, shape (N, T)."""
-        return self.scaling.follow(
-            world, np.fmax(known(world), predict(world, self.days, self.buffer))
-        )
+        return self.scaling.follow(world, np.fmax(known(world), predict(world, self.days)))
 
 
 @remembered
-def predict(world: World, days: int, buffer: float) -> Floats:
-    """Largest hourly forecast from each step to the end of its buffer, shape (N, T).
+def predict(world: World, days: int) -> Floats:
+    """Largest hourly forecast from each step to one lead time after it, shape (N, T).
 
     Parameters
     ----------
     world
         Whose services are forecast.
-    days, buffer
+    days
         As in a :class:`Forecast`.
     """
     rates, past = seen(world)
@@ -91,10 +83,10 @@ def predict(world: World, days: int, buffer: float) -> Floats:
     )
     season = world.profiles.seasons[:, :1] / interval
     hour = np.maximum(season / _HOURS, 1.0)
-    ahead = np.ceil(buffer * world.lead_steps)[:, None]
+    ahead = world.lead_steps[:, None]
     sums = CumulativeRates.of(rates)
     forecasts = [_hourly(sums, now, now, season, hour, days)]
-    # An hour may be shorter than the buffer: look at each that begins within it.
+    # An hour may be shorter than a lead time: look at each that begins within it.
     for begins in range(1, int(np.nanmax(np.append(ahead / hour, 0.0))) + 2):
         at = now + np.minimum(begins * hour, ahead)
         forecasts.append(_hourly(sums, at, now, season, hour, days))
@@ -123,13 +115,12 @@ def _hourly(
 
 
 def grid(world: World) -> tuple[Forecast, ...]:
-    """Give the settings for one service: past days, buffers, and the targets of an HPA."""
-    settings = hpa.followers()
+    """Give the settings for one service: past days, and those of an HPA."""
+    settings = hpa.followers(world)
     return tuple(
-        Forecast(setting, days, buffer)
+        Forecast(setting, days)
         for days in _DAYS
         if days * world.profiles.seasons[0, 0] <= _longest(world)
-        for buffer in _BUFFERS
         for setting in settings
     ) or tuple(Forecast(setting, 1) for setting in settings)
 

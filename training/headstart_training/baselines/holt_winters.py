@@ -132,7 +132,7 @@ def grid(world: World) -> tuple[HoltWinters, ...]:
     """Give the settings for one service.
 
     The smoothing with the least squared error one lead time ahead, with and without bins, each with
-    the targets, windows and tolerances of an HPA.
+    the settings of an HPA.
     """
     best = []
     for binned in (False, True):
@@ -145,7 +145,7 @@ def grid(world: World) -> tuple[HoltWinters, ...]:
         errors = [_error(world, smoothing) for smoothing in smoothings]
         best.append(smoothings[int(np.argmin(errors))])
     return tuple(
-        HoltWinters(scaling, smoothing) for smoothing in best for scaling in hpa.followers()
+        HoltWinters(scaling, smoothing) for smoothing in best for scaling in hpa.followers(world)
     )
 
 

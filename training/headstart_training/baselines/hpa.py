@@ -210,13 +210,16 @@ def grid(world: World) -> tuple[HPA, ...]:
     )
 
 
-def followers() -> tuple[HPA, ...]:
-    """Give 52 settings of an HPA that follows a forecast, with no floor but one replica."""
+def followers(world: World) -> tuple[HPA, ...]:
+    """Give 156 settings of an HPA that follows a forecast: stabilised, and without tolerance.
+
+    ``world`` is that of :func:`grid`.
+    """
     return tuple(
-        HPA(target, down_tolerance=tolerance, up_tolerance=tolerance, behavior=standard(window))
+        HPA(target, least, down_tolerance=0.0, up_tolerance=0.0, behavior=standard(window))
         for target in TARGETS
-        for window in (DOWNSCALE_STABILIZATION, 3 * DOWNSCALE_STABILIZATION)
-        for tolerance in _TOLERANCES
+        for least in floors(world)
+        for window in _WINDOWS[1:]
     )
 
 

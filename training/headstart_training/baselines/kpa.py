@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TICK = 2.0
 
 _WINDOWS = (60.0, 600.0)
-_DELAYS = (0.0, 300.0, 900.0)
+_DELAYS = (0.0, 900.0, 1800.0)
 
 
 @dataclass(frozen=True)
