@@ -93,6 +93,7 @@ def service(judgement: Judgement, closures: Mapping[str, float]) -> dict[str, An
 
     ``reference``: whom Headstart has to beat; ``winner``: who does. ``settings``: what each was set
     to. ``assumptions``: what was taken for granted. ``repairs``: what was mended in the recording.
+    ``notes``: what was found, or not found, beside the rate.
     ``distance_to_actual``: mean replicas (and mean distance) by which a simulated HPA was off what
     really ran; null where that is unknown.
     """

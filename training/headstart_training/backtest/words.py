@@ -39,12 +39,13 @@ def headline(judgements: Sequence[Judgement], gain: Interval) -> Headline:
     contests = [judgement.contest for judgement in judgements]
     reference = contests[0].reference
     (cost, minutes), (other, others) = (_sums(contests, name) for name in (HEADSTART, reference))
+    other_side = them(reference, len(contests))
     where = f"On {len(contests)} services" if len(contests) > 1 else "On this load"
     verdict = _verdict(judgements, gain)
     if verdict == "open":
         sentence = (
             f"{where} there is no clear winner: Headstart would have cost {dollars(cost)} a day,"
-            f" {them(reference)} {dollars(other)}"
+            f" {other_side} {dollars(other)}"
         )
     else:
         share = abs(other - cost) / max(abs(other), 1e-9)
@@ -52,7 +53,7 @@ def headline(judgements: Sequence[Judgement], gain: Interval) -> Headline:
         more = "" if verdict == "better" else " more"
         sentence = (
             f"{where} Headstart would have {word} {dollars(abs(other - cost))}{more} a day"
-            f" ({share:.0%}) against {them(reference)}"
+            f" ({share:.0%}) against {other_side}"
         )
     sentence += f", with {number(minutes)} instead of {number(others)} violation minutes a day."
     return Headline(verdict, sentence, _certainty(judgements, gain))
@@ -137,6 +138,8 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:g} min" if seconds >= 120 else f"{seconds:g} s"  # noqa: PLR2004
 
 
-def them(reference: str) -> str:
+def them(reference: str, services: int = 1) -> str:
     """Whom Headstart is compared with, in a sentence."""
-    return "your HPA" if reference == HPA_CURRENT else "the HPA tuned to it"
+    if reference == HPA_CURRENT:
+        return "your HPA"
+    return "the HPA tuned to it" if services == 1 else "the HPAs tuned to each"

@@ -158,7 +158,8 @@ def _judge(
     from headstart_training.backtest.judgement import STAGES, judge
 
     current = _current(options)
-    task = bar.add_task("tuning", total=len(subjects) * STAGES)
+    stages = STAGES + (options["hpa"] is not None)
+    task = bar.add_task("tuning", total=len(subjects) * stages)
     made = []
     for service, setting in subjects:
         made.append(

@@ -184,8 +184,10 @@ def front(judgement: Judgement, figure: Figure, *, narrow: bool) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(_minutes))
     axes.set_xlabel("replica-hours a day")
     axes.set_ylabel("violation minutes a day")
-    most = max(point.replica_hours for point in judgement.front.headstart)
-    least = min(axes.get_xlim()[0], contest.accounts[CLAIRVOYANT].replica_hours_per_day)
+    # The HPA's safest settings reach far to the right, where nobody wants to be.
+    shown = [contest.accounts[name].replica_hours_per_day for name in named]
+    most = max(*shown, *(point.replica_hours for point in judgement.front.headstart))
+    least = min(*shown, axes.get_xlim()[0])
     axes.set_xlim(least * 0.98, most * 1.12)
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside upper left", ncols=1 if narrow else 2
