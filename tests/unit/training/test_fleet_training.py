@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,6 +90,15 @@ def test_a_bad_file_is_refused_before_anything_is_trained(
     with pytest.raises(FleetError) as refused:
         read_fleet(file)
     assert message in str(refused.value)
+
+
+def test_a_missing_ray_is_named(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blocked import stands for a package that is not installed."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "headstart_training.fleet_training", raising=False)
+    result = CliRunner().invoke(main, ["train", "fleet", str(fleet)])
+    assert result.exit_code == 1
+    assert "needs ray: install it with `pip install 'headstart[fleet]'`" in result.output
 
 
 def test_one_that_fails_for_good_stops_nobody_else(

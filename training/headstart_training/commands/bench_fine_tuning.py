@@ -13,7 +13,6 @@ from rich.progress import Progress
 from headstart_training.commands.console import COLUMNS, console, errors_as_messages
 
 if TYPE_CHECKING:
-    from headstart_training.backtest.bootstrap import Interval
     from headstart_training.fine_tuning_benchmark import Line
 
 
@@ -59,24 +58,23 @@ def lines_table(lines: list[Line]) -> Any:
         caption="95 % intervals by a bootstrap of whole days. multiplier, weights: the best fit of"
         " each kind,\nwhether or not its held-back days proved it better",
     )
-    table.add_column("service")
+    table.add_column("service", no_wrap=True)
     table.add_column("load")
     table.add_column("days", justify="right")
     table.add_column("default", justify="right")
-    table.add_column("kept")
-    for heading in ("gain of what\nwas kept", "multiplier", "weights"):
+    table.add_column("kept", no_wrap=True)
+    for heading in ("gain of what\nwas kept", "multi-\nplier", "weights"):
         table.add_column(heading, justify="right", no_wrap=True)
     for line in lines:
+        gain = line.gain
         table.add_row(
             line.name,
             line.kind,
             str(line.days),
             f"{line.default:,.0f}",
             line.kept,
-            *(_figure(one) for one in (line.gain, line.multiplier, line.weights)),
+            f"{gain.value:+,.0f} \\[{gain.low:+,.0f}, {gain.high:+,.0f}]",
+            f"{line.multiplier.value:+,.0f}",
+            f"{line.weights.value:+,.0f}",
         )
     return table
-
-
-def _figure(of: Interval) -> str:
-    return f"{of.value:+,.0f} \\[{of.low:+,.0f}, {of.high:+,.0f}]"

@@ -28,10 +28,16 @@ def train_fleet(file: Path, address: str | None, out: Path) -> None:
     capacity, leadTime, objective, minReplicas and maxReplicas. Those that fail are reported, and
     stop nobody else.
     """
-    with errors_as_messages():
-        from headstart_training import fleet_training
-        from headstart_training.fleet_file import read_fleet
+    from headstart_training.fleet_file import read_fleet
 
+    try:
+        from headstart_training import fleet_training
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"`headstart train fleet` needs {error.name}: install it with"
+            " `pip install 'headstart[fleet]'`"
+        ) from error
+    with errors_as_messages():
         jobs = read_fleet(file)
         results = []
         with Progress(*COLUMNS, transient=True) as bar:
