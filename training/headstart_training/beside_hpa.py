@@ -214,8 +214,9 @@ def _about_query(found: Found, *, given: bool) -> str:
         return "Requests/s that arrive, as one series."
     if found.query:
         return (
-            f"A proposal {found.why}.\nRun it in Prometheus: it must give one series, the requests/s"
-            " that arrive. Requests that\nwere served are fewer exactly when replicas are missing."
+            f"A proposal {found.why}.\nRun it in Prometheus: it must give one series, the"
+            " requests/s that arrive. Requests that\nwere served are fewer exactly when replicas are"
+            " missing."
         )
     return (
         f"{_BLANK}\nThe requests/s that arrive, as one series, such as\n"
