@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import NamedTuple
 
 import click
+
+# The networks here are small, and rows are spread over threads where there are many. Threads of
+# numpy's BLAS beside them, which wait for work by spinning, made decisions three times as slow on
+# a busy machine. It reads this when numpy is first imported, which is later.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class Source(NamedTuple):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart_policy import artifact
-from headstart_policy.decision import recommend
 from headstart_training import pods, scenarios
+from headstart_training.batches import recommend_all
 from headstart_training.frictions import Frictions
 from headstart_training.served import observations
 from headstart_training.sight import see
@@ -98,7 +98,7 @@ def measure(seconds: float = 1.0, progress: Callable[[str], None] = lambda _: No
             lambda: _settle(rough, desired), world.rates.size, seconds
         ),
         environment_steps_per_second=environment,
-        decision_steps_per_second=_rate(lambda: recommend(policy, seen), len(seen), seconds),
+        decision_steps_per_second=_rate(lambda: recommend_all(policy, seen), len(seen), seconds),
         scalar_reference_ratio=physics / slow,
     )
 
