@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import ssl
 import threading
 import time
@@ -40,8 +39,8 @@ class Sync:
     """When it got its figure, by the monotonic clock, s."""
     replicas: int
     """What was asked for before it: what the syncs up to then had decided."""
-    average: str | None = None
-    """The figure per replica, as the HPA's status had it afterwards."""
+    average: float | None = None
+    """The figure per replica that there was, as the HPA's status had it afterwards."""
 
 
 class Script:
@@ -81,23 +80,12 @@ class Script:
             self.syncs.append(Sync(time.monotonic(), replicas))
             return self.figures[k] if k < len(self.figures) else None
 
-    def miscounted(self) -> list[int]:
-        """Syncs that counted other replicas than were asked for.
 
-        Within its tolerance the controller asks for the replicas that there are, and on a busy
-        machine that may still be those of before.
-        """
-        return [
-            k
-            for k, (sync, figure) in enumerate(zip(self.syncs, self.figures, strict=False))
-            if sync.average != _quantity(math.ceil(figure * 1000 / sync.replicas))
-        ]
-
-
-def _average(hpa: Any) -> str:
+def _average(hpa: Any) -> float:
+    """Figure per replica in an HPA's status, requests/s; NaN: it had none."""
     metrics = hpa["status"].get("currentMetrics") or [{}]
-    value: str = metrics[0].get("external", {}).get("current", {}).get("averageValue", "")
-    return value
+    value = metrics[0].get("external", {}).get("current", {}).get("averageValue", "nan")
+    return float(value[:-1]) / 1000 if value.endswith("m") else float(value)
 
 
 class MetricsApi:
@@ -174,11 +162,6 @@ class MetricsApi:
         status = self._cluster.api.get(f"{_SERVICES}/{_SERVICE}").get("status", {})
         conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
         return conditions.get("Available") == "True"
-
-
-def _quantity(thousandths: int) -> str:
-    """Write a quantity as Kubernetes does: 3500m, but 4."""
-    return f"{thousandths}m" if thousandths % 1000 else str(thousandths // 1000)
 
 
 def _values(metric: str, figure: float) -> dict[str, Any]:
