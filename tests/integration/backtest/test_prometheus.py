@@ -65,7 +65,9 @@ def server(programs: None) -> Iterator[Prometheus]:  # noqa: ARG001 - built befo
 
 
 @pytest.fixture
-def backtest(server: Prometheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def backtest(
+    server: Prometheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
     """Call the command; what it downloads is kept for this test alone."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 

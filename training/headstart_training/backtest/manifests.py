@@ -21,12 +21,15 @@ from headstart_training.manifest import (
 )
 
 if TYPE_CHECKING:
-    from headstart_training.backtest.protocol import Contest
+    from headstart_policy.profile import Profile
+    from headstart_training.backtest.services import Service
 
 # The operator may look more often than the recording did, but never less often than this.
 _SLOWEST_INTERVAL = 60.0
 # Room over the busiest time that there was.
 _ROOM = 2.0
+# The CRD's own bound.
+_MOST_REPLICAS = 100_000
 
 
 class Manifest(NamedTuple):
@@ -41,7 +44,8 @@ class Manifest(NamedTuple):
 
 
 def manifest(
-    contest: Contest,
+    service: Service,
+    profile: Profile,
     *,
     target: Target | None = None,
     source: Source | None = None,
@@ -50,12 +54,12 @@ def manifest(
     assumed: bool = True,
     file: str | None = None,
 ) -> Manifest:
-    """Write the ScalingPolicy of the service that a contest was about.
+    """Write the ScalingPolicy of a service.
 
     Parameters
     ----------
-    contest
-        With the profile that it was judged on.
+    service, profile
+        The recording, and what it is judged on.
     target, namespace
         The workload to scale; ``None``: a Deployment named as the service.
     source
@@ -72,16 +76,15 @@ def manifest(
     ManifestError
         A value that the CRD does not allow.
     """
-    target = target or Target(to_object_name(contest.service.name))
+    target = target or Target(to_object_name(service.name))
     source = source or Source("")
-    profile = contest.profile
-    busiest = float(np.nanmax(contest.service.rates)) / profile.capacity
+    busiest = float(np.nanmax(service.rates)) / profile.capacity
     documents = [
         scaling_policy(
             target,
             source,
             replace(profile, interval=min(profile.interval, _SLOWEST_INTERVAL)),
-            Guardrails(max_replicas=max(math.ceil(_ROOM * busiest), 2)),
+            Guardrails(max_replicas=min(max(math.ceil(_ROOM * busiest), 2), _MOST_REPLICAS)),
             namespace=namespace,
             artifact=artifact,
         )
@@ -89,7 +92,7 @@ def manifest(
     if artifact is not None:
         documents.insert(0, config_map(target, artifact, namespace))
     comments = {
-        "": f"Made by `headstart backtest` for {contest.service.name}. It observes and touches"
+        "": f"Made by `headstart backtest` for {service.name}. It observes and touches"
         " nothing;\nset mode to Auto when its decisions convince you.",
         "spec.maxReplicas": "Twice what the busiest time of the recording needed.",
         "spec.leadTime.default": "Until the operator has measured enough starts.",

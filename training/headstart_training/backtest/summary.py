@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from headstart_policy.types import Floats
     from headstart_training.backtest.protocol import Contest
 
+# Days of all services together, below which the days say nothing about their own spread.
+LEAST_DAYS = 3
+
 
 @dataclass(frozen=True)
 class Record:
@@ -89,6 +92,8 @@ def records(contests: Sequence[Contest]) -> dict[str, Record]:
     )
     rows = draw_services(kinds)
     drawn = drawn[np.arange(len(drawn))[:, None], rows]
+    if not _enough(contests):
+        drawn[:] = np.nan
     tuned, best = names.index(HPA_TUNED), names.index(CLAIRVOYANT)
     made = {}
     for k, name in enumerate(names):
@@ -128,7 +133,13 @@ def gain(contests: Sequence[Contest]) -> Interval:
         drawn = draw_days(both, "dollars", k)
         value += both[0].dollars_per_day - both[1].dollars_per_day
         draws = draws + drawn[:, 0] - drawn[:, 1]
-    return interval(value, draws)
+    return interval(value, draws if _enough(contests) else np.full(DRAWS, np.nan))
+
+
+def _enough(contests: Sequence[Contest]) -> bool:
+    """One day drawn again and again is always the same: it would look like certainty."""
+    days = sum(float(contest.calendar.lengths.sum()) for contest in contests)
+    return days >= LEAST_DAYS
 
 
 def _mean(accounts: Sequence[dict[str, Any]], name: str, figure: str) -> float:

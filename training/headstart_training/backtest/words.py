@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from headstart_training.backtest.contenders import HEADSTART, HPA_CURRENT
 from headstart_training.backtest.costs import cost_per_day
+from headstart_training.backtest.summary import LEAST_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,11 +79,17 @@ def _verdict(judgements: Sequence[Judgement], gain: Interval) -> str:
 
 def _certainty(judgements: Sequence[Judgement], gain: Interval) -> str:
     days = sum(float(j.contest.calendar.lengths.sum()) for j in judgements)
-    text = (
-        f"Headstart's gain is {signed(gain.value)} a day, 95% interval {signed(gain.low)} to"
-        f" {signed(gain.high)}, by paired bootstrap over {days:,.0f} test days that nobody was"
-        " tuned on."
-    )
+    text = f"Headstart's gain is {signed(gain.value)} a day"
+    if math.isfinite(gain.low):
+        text += (
+            f", 95% interval {signed(gain.low)} to {signed(gain.high)}, by paired bootstrap over"
+            f" {days:,.0f} test days that nobody was tuned on."
+        )
+    else:
+        text += (
+            f" over {days:,.1f} test days; that is too short to say how sure it is: at least"
+            f" {LEAST_DAYS} are needed."
+        )
     cut = [j.contest.service.name for j in judgements if not j.saturation.conclusive]
     if cut:
         text += (

@@ -76,8 +76,9 @@ def backtest(
         artifact = None if policy is None else policy.read_bytes()
         served = _parse(artifact)
         subjects = _subjects(bar, traces, options)
+        # Before anything is played: what cannot be applied is not worth the wait.
+        manifests = _manifests(subjects, artifact, manifest_file, options)
         judgements = _judge(bar, subjects, served, options)
-        manifests = _manifests(judgements, artifact, manifest_file, options)
     found = records([judgement.contest for judgement in judgements])
     _show(shown, judgements, found)
     if json_file:
@@ -186,25 +187,23 @@ def _current(options: dict[str, Any]) -> Callable[[float], HPA | None]:
 
 
 def _manifests(
-    judgements: Sequence[Judgement],
-    artifact: bytes | None,
-    file: Path | None,
-    options: dict[str, Any],
+    subjects: Sequence[Subject], artifact: bytes | None, file: Path | None, options: dict[str, Any]
 ) -> list[Manifest]:
     from headstart_training.backtest.manifests import manifest
     from headstart_training.manifest import Source, to_target
 
     return [
         manifest(
-            judgement.contest,
+            service,
+            setting.profile(service),
             target=to_target(options["target"]) if options["target"] else None,
             source=Source(options["query"], options["address"]),
             namespace=options["namespace"],
             artifact=artifact,
-            assumed=judgement.assumed,
+            assumed=setting.capacity is None,
             file=str(file) if file else None,
         )
-        for judgement in judgements
+        for service, setting in subjects
     ]
 
 

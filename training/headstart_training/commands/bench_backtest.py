@@ -60,7 +60,9 @@ def backtest(json_file: Path | None, days: int, seed: int) -> None:
         found = records([judgement.contest])
         document([judgement], found, policy=builtin().digest, elapsed=0.0)
         done("report")
-        render([judgement], found, [manifest(judgement.contest)], builtin().digest)
+        contest = judgement.contest
+        applied = manifest(contest.service, contest.profile)
+        render([judgement], found, [applied], builtin().digest)
         done("page")
     table = Table(title=f"backtest of {days} days at 1 min")
     table.add_column("stage")

@@ -12,5 +12,5 @@ from tests.unit.training.backtest.recordings import service
 
 @pytest.fixture(scope="package")
 def judgement() -> Judgement:
-    """Four days of a service at five minutes, judged as they come."""
-    return judge(service(), Setting(), builtin())
+    """Six days of a service at five minutes, judged as they come."""
+    return judge(service(6), Setting(), builtin())

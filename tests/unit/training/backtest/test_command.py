@@ -38,7 +38,8 @@ def test_one_history_is_a_table_a_verdict_and_a_manifest(tmp_path: Path) -> None
     assert "Shop_API: 1.5 test days, coarse" in result.output
     assert "so it is ASSUMED: 3." in result.output
     assert "On this load" in result.output
-    assert "by paired bootstrap over 2 test days" in said(result)
+    # One and a half days of nobody's tuning: their spread is unknown.
+    assert "over 1.5 test days; that is too short to say how sure it is" in said(result)
     _, _, manifest = result.output.partition("# Made by `headstart backtest`")
     document = yaml.safe_load("#" + manifest)
     assert document["metadata"]["name"] == "shop-api"

@@ -63,12 +63,12 @@ def test_what_happens_in_the_test_half_tunes_nobody() -> None:
 
 def test_decisions_know_nothing_of_what_comes(judgement: Judgement) -> None:
     """A load that changes for its last day is decided on as before until then."""
-    rates = service().rates.copy()
+    rates = service(6).rates.copy()
     rates[-288:] *= 2.5
-    contest = hold(replace(service(), rates=rates), judgement.contest.profile, builtin())
+    contest = hold(replace(service(6), rates=rates), judgement.contest.profile, builtin())
     for name, path in judgement.contest.paths.items():
         if name != CLAIRVOYANT:
-            assert np.array_equal(contest.paths[name][0, :288], path[0, :288]), name
+            assert np.array_equal(contest.paths[name][0, :576], path[0, :576]), name
 
 
 def test_a_gap_is_held_through_and_not_counted() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headstart_training.backtest.contenders import CLAIRVOYANT, HEADSTART, HPA_TUNED
-from headstart_training.backtest.manifests import manifest
+from headstart_training.backtest.manifests import Manifest, manifest
 from headstart_training.backtest.page.palette import VARIABLES, look
 from headstart_training.backtest.page.render import render
 from headstart_training.backtest.summary import records
@@ -56,11 +56,15 @@ class _Parser(HTMLParser):
             assert self.open.pop() == tag
 
 
+def _manifest(judgement: Judgement) -> Manifest:
+    return manifest(judgement.contest.service, judgement.contest.profile)
+
+
 @pytest.fixture(scope="module")
 def page(judgement: Judgement) -> str:
     """Write the page of one service."""
     found = records([judgement.contest])
-    return render([judgement], found, [manifest(judgement.contest)], "sha256:0")
+    return render([judgement], found, [_manifest(judgement)], "sha256:0")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +73,7 @@ def pages(judgement: Judgement) -> str:
     contest = judgement.contest
     evil = replace(contest, service=replace(contest.service, name="<b>shop</b>"))
     both = [judgement, judgement._replace(contest=evil)]
-    return render(both, records([contest, evil]), [manifest(contest)] * 2, "sha256:0")
+    return render(both, records([contest, evil]), [_manifest(judgement)] * 2, "sha256:0")
 
 
 @pytest.mark.parametrize("name", ["page", "pages"])

@@ -52,3 +52,11 @@ def test_who_did_not_play_everywhere_has_no_record(judgement: Judgement) -> None
     found = records([contest, replace(contest, results=fewer)])
     assert "kpa" not in found
     assert list(found["headstart"].medians) == [Class.COARSE]
+
+
+def test_two_days_say_nothing_of_their_own_spread(judgement: Judgement) -> None:
+    contest = judgement.contest
+    few = contest.calendar._replace(lengths=contest.calendar.lengths / 2)
+    found = gain([replace(contest, calendar=few)])
+    assert np.isnan([found.low, found.high]).all()
+    assert records([replace(contest, calendar=few)])["headstart"].pooled.to_json()["low"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from headstart_training.backtest.bootstrap import Interval
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
         (Interval(10.0, 5.0, 15.0), "better", "would have saved"),
         (Interval(-10.0, -15.0, -5.0), "worse", "would have cost"),
         (Interval(10.0, -5.0, 25.0), "open", "there is no clear winner"),
+        # Too few days: nobody can tell.
+        (Interval(10.0, np.nan, np.nan), "open", "there is no clear winner"),
     ],
 )
 def test_the_interval_decides(
