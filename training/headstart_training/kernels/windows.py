@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from headstart_policy.types import Floats
 
 
-# Moments that are worked on at once: their windows fit a core's cache.
-_BLOCK = 512
+# Moments that are worked on at once: their windows fit the innermost cache.
+_BLOCK = 128
 
 
 @compiled
@@ -49,69 +49,103 @@ def window_means(
     """
     last = total.shape[1] - 1
     sums, counts = np.empty(last + 2), np.empty(last + 2)
-    block = np.empty((4, _BLOCK))
+    block = np.empty((offsets.shape[1], _BLOCK))
     for i in range(start, stop):
         # Once more at the end: interpolating at the right edge reads one sum beyond it.
         sums[:-1], sums[-1] = total[i], total[i, last]
         counts[:-1], counts[-1] = known[i], known[i, last]
         for t in range(0, now.shape[1], _BLOCK):
             moments = now[i, t : t + _BLOCK]
+            low, high = moments.min(), moments.max()
             for a in range(ago.shape[1]):
-                for k in range(offsets.shape[1]):
-                    out = means[i, t : t + _BLOCK, a, k]
-                    before, first, end = ago[i, a], offsets[i, k, 0], offsets[i, k, 1]
-                    if np.isnan(before):
-                        out[:] = np.nan
-                    else:
-                        _interpolate(moments, before, first, last, sums, block[0])
-                        _interpolate(moments, before, end, last, sums, block[1])
-                        _interpolate(moments, before, first, last, counts, block[2])
-                        _interpolate(moments, before, end, last, counts, block[3])
-                        _divide(moments, before, first, end, least_known, block, out)
+                if np.isnan(ago[i, a]):
+                    means[i, t : t + _BLOCK, a] = np.nan
+                    continue
+                for k in range(len(block)):
+                    first, end = offsets[i, k]
+                    left = int(min(max(low - ago[i, a] + first, 0.0), float(last)))
+                    right = int(min(max(high - ago[i, a] + end, 0.0), float(last))) + 1
+                    if counts[left] == counts[right]:
+                        # Before the history begins, as much of what training sees is.
+                        block[k] = np.nan
+                        continue
+                    one_by_one = _neighbours(
+                        moments, ago[i, a], first, end, sums, counts, least_known, block[k]
+                    )
+                    if one_by_one:
+                        _strangers(
+                            moments, ago[i, a], first, end, sums, counts, least_known, block[k]
+                        )
+                # Across, so that what was worked out along the path is written moment by moment.
+                for m in range(len(moments)):
+                    for k in range(len(block)):
+                        means[i, t + m, a, k] = block[k, m]
 
 
 @compiled
-def _interpolate(
-    now: Floats, before: float, offset: float, last: int, sums: Floats, out: Floats
-) -> None:
-    """Interpolate running sums at an edge of the windows of neighbouring moments.
-
-    Moments mostly follow each other by one sample, so that what is read of the sums does too, and
-    the compiler can read several at once. Where that is not so, or at the ends of the series, each
-    edge is looked up on its own; the two give the same bits.
-    """
-    right = float(last)
-    floor = int(min(max(now[0] - before + offset, 0.0), right))
-    others = 1
-    if floor + len(now) <= last:
-        others = 0
-        near = sums[floor : floor + len(now) + 1]
-        for t in range(len(now)):
-            share = min(max(now[t] - before + offset, 0.0), right) - float(floor + t)
-            out[t] = near[t] + (near[t + 1] - near[t]) * share
-            others += 0 if (share >= 0) & (share < 1) else 1
-    if others > 0:
-        for t in range(len(now)):
-            edge = min(max(now[t] - before + offset, 0.0), right)
-            below = int(edge)
-            out[t] = sums[below] + (sums[below + 1] - sums[below]) * (edge - below)
-
-
-@compiled
-def _divide(
+def _neighbours(
     now: Floats,
     before: float,
     first: float,
     end: float,
+    sums: Floats,
+    counts: Floats,
     least_known: float,
-    block: Floats,
+    out: Floats,
+) -> bool:
+    """Work out one window at moments that follow each other by one sample, within the series.
+
+    What is read of the sums lies side by side, then, so that the compiler can read several at
+    once; and where all is known between the first and the last edge, the counts need no reading.
+
+    Returns
+    -------
+    bool
+        Whether it is not so, and ``out`` is to be worked out by :func:`_strangers`; where it is,
+        the two give the same bits.
+    """
+    length, last = len(now), len(sums) - 2
+    left, right = now[0] - before + first, now[0] - before + end
+    a, b = int(max(left, 0.0)), int(max(right, 0.0))
+    if left < 0 or a > b or b + length > last or counts[b + length] - counts[a] < b + length - a:
+        return True
+    near, far = sums[a : a + length + 1], sums[b : b + length + 1]
+    a_known, b_known = counts[a], counts[b]
+    others = 0
+    for t in range(length):
+        left, right = now[t] - before + first, now[t] - before + end
+        u, v = left - float(a + t), right - float(b + t)
+        others += 0 if (u >= 0) & (u < 1) & (v >= 0) & (v < 1) else 1
+        weight = ((b_known + t) + v) - ((a_known + t) + u)
+        value = (far[t] + (far[t + 1] - far[t]) * v) - (near[t] + (near[t + 1] - near[t]) * u)
+        enough = (weight >= least_known * (right - left)) & (right <= now[t])
+        out[t] = value / (weight if weight > 0 else 1.0) if enough else np.nan
+    return others > 0
+
+
+@compiled
+def _strangers(
+    now: Floats,
+    before: float,
+    first: float,
+    end: float,
+    sums: Floats,
+    counts: Floats,
+    least_known: float,
     out: Floats,
 ) -> None:
-    """Divide what windows hold of the sums by what is known of them; ``block`` has their edges."""
+    """Work out one window at any moments, in and around a series with any gaps."""
+    last = float(len(sums) - 2)
     for t in range(len(now)):
-        a, b = now[t] - before + first, now[t] - before + end
-        weight, value = block[3, t] - block[2, t], block[1, t] - block[0, t]
-        enough = (weight >= least_known * (b - a)) & (b <= now[t])
+        left, right = now[t] - before + first, now[t] - before + end
+        from_, to = min(max(left, 0.0), last), min(max(right, 0.0), last)
+        a, b = int(from_), int(to)
+        u, v = from_ - a, to - b
+        a_known = counts[a] + (counts[a + 1] - counts[a]) * u
+        weight = counts[b] + (counts[b + 1] - counts[b]) * v - a_known
+        a_sum = sums[a] + (sums[a + 1] - sums[a]) * u
+        value = sums[b] + (sums[b + 1] - sums[b]) * v - a_sum
+        enough = (weight >= least_known * (right - left)) & (right <= now[t])
         out[t] = value / (weight if weight > 0 else 1.0) if enough else np.nan
 
 
