@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from headstart_training.backtest.contenders import COUNT, HPA_TUNED
 from headstart_training.backtest.front import Front, fronts
 from headstart_training.backtest.protocol import GUARDRAILS, Contest, hold
-from headstart_training.backtest.saturation import Saturation, repeat
+from headstart_training.backtest.saturation import FACTORS, Saturation, repeat
 from headstart_training.backtest.sensitivity import Truth, sensitivity
 from headstart_training.baselines.hpa import HPA
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from headstart_policy.artifact import Policy
     from headstart_training.backtest.services import Service
     from headstart_training.backtest.setting import Setting
-
-# What a progress bar counts to: the contenders, settings, sensitivity.
-STAGES = COUNT + 2
 
 
 class Judgement(NamedTuple):
@@ -53,5 +50,14 @@ def judge(
     heard(f"{service.name}: settings")
     truths = sensitivity(test, calendar, contest.paths)
     heard(f"{service.name}: sensitivity")
-    cut_off = repeat(contest, policy, current)
+    cut_off = repeat(contest, policy, current, heard)
     return Judgement(contest, front, truths, cut_off, setting.capacity is None)
+
+
+def stages(service: Service, current: HPA | None) -> int:
+    """What a progress bar counts to: contenders, settings, sensitivity.
+
+    Where the recording tells what was ready, the contest may be held twice more.
+    """
+    contests = 1 if service.actual is None else 1 + len(FACTORS)
+    return contests * (COUNT + (current is not None)) + 2

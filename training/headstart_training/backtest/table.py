@@ -10,9 +10,10 @@ from rich.table import Table
 
 from headstart_training.backtest.closure import closure
 from headstart_training.backtest.contenders import CLAIRVOYANT, HEADSTART, HPA_TUNED
+from headstart_training.backtest.words import signed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from headstart_training.backtest.bootstrap import Interval
     from headstart_training.backtest.judgement import Judgement
@@ -109,6 +110,7 @@ def remarks(judgement: Judgement) -> list[str]:
         *(f"Repaired: {repair}" for repair in service.repairs),
         *(f"Found: {note}" for note in service.notes),
     ]
+    lines.extend(_trust(judgement))
     if judgement.saturation.minutes:
         stands = "the winner is the same" if judgement.saturation.conclusive else "INCONCLUSIVE"
         lines.append(
@@ -116,3 +118,24 @@ def remarks(judgement: Judgement) -> list[str]:
             f" with 1.2 and 2 times the load there: {stands}."
         )
     return lines
+
+
+def _trust(judgement: Judgement) -> Iterator[str]:
+    """How far the result reaches: at equal violations, and where an assumption is wrong."""
+    if np.isfinite(judgement.front.saving):
+        saving = judgement.front.saving
+        word = "fewer" if saving >= 0 else "more"
+        yield (
+            f"At equal violations headstart pays for {abs(saving):.1%} {word} replica-hours than"
+            " the HPA at its best target."
+        )
+    reference = judgement.contest.reference
+    gains = [
+        truth.accounts[HEADSTART].dollars_per_day - truth.accounts[reference].dollars_per_day
+        for truth in judgement.truths
+    ]
+    yield (
+        f"Gain over {reference} a day if a replica serves 20 % less {signed(gains[0])}, 20 % more"
+        f" {signed(gains[1])}; if the lead time is 20 % shorter {signed(gains[2])}, longer"
+        f" {signed(gains[3])}."
+    )

@@ -156,19 +156,20 @@ def _download(bar: Progress, setting: Setting, given: set[str], options: dict[st
 def _judge(
     bar: Progress, subjects: Sequence[Subject], policy: Policy, options: dict[str, Any]
 ) -> list[Judgement]:
-    from headstart_training.backtest.judgement import STAGES, judge
+    from headstart_training.backtest.judgement import judge, stages
 
     current = _current(options)
-    stages = STAGES + (options["hpa"] is not None)
-    task = bar.add_task("tuning", total=len(subjects) * stages)
+    hpas = [current(setting.profile(service).capacity) for service, setting in subjects]
+    total = sum(stages(one.service, hpa) for one, hpa in zip(subjects, hpas, strict=True))
+    task = bar.add_task("tuning", total=total)
     made = []
-    for service, setting in subjects:
+    for (service, setting), hpa in zip(subjects, hpas, strict=True):
         made.append(
             judge(
                 service,
                 setting,
                 policy,
-                current(setting.profile(service).capacity),
+                hpa,
                 lambda what: bar.update(task, advance=1, description=what),
             )
         )

@@ -40,6 +40,7 @@ def test_one_history_is_a_table_a_verdict_and_a_manifest(tmp_path: Path) -> None
     assert "On this load" in result.output
     # One and a half days of nobody's tuning: their spread is unknown.
     assert "over 1.5 test days; that is too short to say how sure it is" in said(result)
+    assert "Gain over hpa_tuned a day if a replica serves 20 % less" in said(result)
     _, _, manifest = result.output.partition("# Made by `headstart backtest`")
     document = yaml.safe_load("#" + manifest)
     assert document["metadata"]["name"] == "shop-api"

@@ -11,7 +11,7 @@ from headstart_policy.artifact import builtin
 from headstart_policy.profile import Profile
 from headstart_training.backtest.contenders import CLAIRVOYANT, COUNT, HEADSTART, NETWORK
 from headstart_training.backtest.hours import worst_hour
-from headstart_training.backtest.judgement import STAGES, Judgement, judge
+from headstart_training.backtest.judgement import Judgement, judge, stages
 from headstart_training.backtest.protocol import hold
 from headstart_training.backtest.setting import MEAN_REPLICAS, Setting, usual_capacity
 from headstart_training.backtest.worlds import split
@@ -82,7 +82,7 @@ def test_a_gap_is_held_through_and_not_counted() -> None:
 def test_progress_hears_of_every_stage() -> None:
     heard: list[str] = []
     judge(service(2.5), Setting(), builtin(), heard=heard.append)
-    assert len(heard) == STAGES
+    assert len(heard) == stages(service(2.5), None)
     assert heard[0] == f"checkout: {HEADSTART}"
 
 

@@ -110,7 +110,7 @@ def bars(contest: Contest, figure: Figure, *, narrow: bool) -> None:
     order = sorted(parts, key=lambda name: -float(parts[name].sum()))
     longest = _LONGEST_BAR * float(parts[contest.reference].sum())
     longest = max(longest, float(parts[HEADSTART].sum()))
-    looks = ((LOAD, "", "replicas"), (HPA, "////", "violations"), (OTHER, "....", "lost requests"))
+    looks = ((LOAD, "", "replicas"), (HPA, "////", "violations"), (OTHER, "", "lost requests"))
     left = np.zeros(len(order))
     for k, (color, hatch, what) in enumerate(looks):
         width = np.minimum([parts[name][k] for name in order], np.maximum(longest - left, 0))

@@ -93,6 +93,9 @@ def _inline(svg: str) -> str:
     """Leave the <svg> alone, scalable, in the page's colours and with fewer decimals."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # Its style is for all elements of a page, and its fonts are those of this machine.
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r" font-family: [^;]*;", "", svg)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r"(\d\.\d{2})\d+", r"\1", svg)
