@@ -95,8 +95,15 @@ _SEED_GAME = Game(
     environment="headstart/SeedGame-v0",
     steps=1001,
     # The noise of the capacity draw is no news to a learner, so training pays the expectation;
-    # and without scattered fleets some seeds first learn to shed machines, and never recover.
-    training={"stagger": True, "scatter_every": 100, "expected_reward": True},
+    # without scattered fleets some seeds first learn to shed machines, and never recover; and
+    # without a least reward those scattered fleets that are far too small drown all others, and
+    # some seeds settle for a fleet that is a little too small.
+    training={
+        "stagger": True,
+        "scatter_every": 100,
+        "expected_reward": True,
+        "least_reward": -20.0,
+    },
     ppo={
         "iterations": 200,
         "learning_rate": 2e-3,

@@ -173,6 +173,18 @@ def test_scattered_games_go_on_with_the_same_load_and_another_fleet() -> None:
         vector(2, scatter_every=0)
 
 
+def test_a_least_reward_is_paid_for_the_worst_minutes() -> None:
+    """And all others are paid as they are."""
+    rewards = []
+    for least in (-np.inf, -20.0):
+        envs = vector(30, initial_machines=12, least_reward=least)
+        envs.reset(seed=1)
+        nothing = np.zeros((30, 2), np.float32)
+        rewards.append(np.stack([envs.step(nothing)[1] for _ in range(50)]))
+    assert rewards[0].min() < -190
+    np.testing.assert_array_equal(rewards[1], np.maximum(rewards[0], -20.0))
+
+
 def test_scalar_game_refuses_steps_past_its_end() -> None:
     """The caller forgot to reset."""
     env = gymnasium.make(ENVIRONMENT, max_time_steps=0).unwrapped

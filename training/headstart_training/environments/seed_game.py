@@ -121,6 +121,9 @@ class SeedGameVectorEnv(VectorEnv[Observations, Observations, Arrays]):
         Truncate each game after every so many minutes too, and let it go on with the same load but
         a fleet drawn from 0 to twice `initial_machines`, half of it in the warm-up queue: exploring
         starts, so that a learner knows early what too many and too few machines are worth.
+    least_reward
+        A minute that brings less is paid this. For training: a fleet far too small costs 200 $ a
+        minute, and next to that a learner cannot tell good fleets from better ones.
     load
         The load generator's numbers, as keyword arguments of
         :class:`headstart_training.loads.seed.SeedLoad`.
@@ -139,6 +142,7 @@ class SeedGameVectorEnv(VectorEnv[Observations, Observations, Arrays]):
         *,
         stagger: bool = False,
         scatter_every: int | None = None,
+        least_reward: float = -np.inf,
         load: dict[str, Any] | None = None,
         **rules: Any,
     ) -> None:
@@ -149,6 +153,7 @@ class SeedGameVectorEnv(VectorEnv[Observations, Observations, Arrays]):
             raise ValueError(f"scatter_every must be at least 1 minute, is {scatter_every}")
         self.stagger = stagger
         self.scatter_every = scatter_every
+        self.least_reward = least_reward
         self.rules = Rules(**rules)
         self.load_parameters = seed_load.SeedLoad(**(load or {}))
         self.single_observation_space, self.single_action_space = _spaces(self.rules)
@@ -192,7 +197,7 @@ class SeedGameVectorEnv(VectorEnv[Observations, Observations, Arrays]):
             self._truncated |= (self._minute % self.scatter_every == 0) & ~restarting
         return (
             seed_game.observe(self._state),
-            outcome.reward,
+            np.maximum(outcome.reward, self.least_reward),
             np.zeros(self.num_envs, dtype=np.bool_),
             self._truncated,
             self._info(outcome),
