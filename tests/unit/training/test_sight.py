@@ -39,6 +39,18 @@ def test_a_path_is_seen_as_the_operator_sees_it_tick_by_tick() -> None:
             np.testing.assert_array_equal(getattr(sight, name)[:, k], getattr(expected, name))
 
 
+@given(lag=st.integers(0, 4), width=st.integers(1, 5), seed=st.integers(0, 99))
+def test_what_is_measured_is_the_mean_of_the_window_some_steps_ago(
+    lag: int, width: int, seed: int
+) -> None:
+    """Step by step: nothing at first, then what a window holds that ended ``lag`` steps ago."""
+    rates = _loads(1, 20, seed)
+    seen = measure(rates, np.array([lag]), np.array([width]))[0]
+    for t in range(20):
+        window = rates[0, max(t - lag + 1 - width, 0) : max(t - lag + 1, 0)]
+        assert seen[t] == pytest.approx(window.mean() if len(window) else np.nan, nan_ok=True)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     lead=st.floats(30.0, 900.0),

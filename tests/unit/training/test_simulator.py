@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -117,3 +119,14 @@ def test_a_world_that_does_not_fit_is_refused(change: dict[str, Any], message: s
 def test_a_fleet_begins_with_all_its_replicas_ready() -> None:
     fleet = Fleet.all_ready(np.array([3, 0]), rules_of(np.array([4, 4])))
     assert fleet.current.tolist() == fleet.ready.tolist() == [3, 0]
+
+
+def test_numba_loads_when_something_is_played_and_not_before() -> None:
+    """Importing it takes a second, which `headstart --help` must not."""
+    code = (
+        "import sys; import headstart_training.clairvoyant, headstart_training.contest; "
+        "import headstart_training.batches, headstart_training.settings; "
+        "print('numba' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "False\n"

@@ -15,9 +15,15 @@ F = TypeVar("F", bound="Callable[..., Any]")
 def compiled(function: F) -> F:
     """Compile to machine code at the first call, once per machine; divide as numpy does.
 
-    It lets go of the interpreter's lock, so that threads run side by side.
+    It lets go of the interpreter's lock, so that threads run side by side. Where neither the
+    package's folder nor the user's cache can be written, as in a container with a read-only root,
+    it is compiled by every process.
     """
-    return cast("F", njit(cache=True, nogil=True, error_model="numpy")(function))
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        return cast("F", njit(cache=True, **options)(function))
+    except RuntimeError:
+        return cast("F", njit(**options)(function))
 
 
 def inlined(function: F) -> F:
