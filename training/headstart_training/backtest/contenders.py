@@ -52,7 +52,9 @@ def enter(
         The user's own HPA, where it is known.
     """
     test = halves.test
-    yield Entry(HEADSTART, served.headstart(test, policy, guardrails), "as shipped")
+    # Its selector has watched the tuning half, as an operator that ran then would have.
+    desired = served.headstart(test, policy, guardrails, halves.tuning)
+    yield Entry(HEADSTART, desired, "as shipped")
     yield Entry(NETWORK, served.network(test, policy, guardrails), "as shipped, no selector")
     if current is not None:
         yield Entry(HPA_CURRENT, current.path(test), str(current), current)

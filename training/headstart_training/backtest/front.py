@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from headstart_policy.guardrails import Guardrails
     from headstart_policy.types import Ints
     from headstart_training.backtest.accounts import Calendar
+    from headstart_training.backtest.worlds import Halves
     from headstart_training.baselines.hpa import HPA
     from headstart_training.simulator import World
 
@@ -26,7 +27,7 @@ TARGETS = tuple(round(0.40 + 0.05 * k, 2) for k in range(12))
 # Expected minutes per day below this are none: half a second, no user can tell them apart.
 LEAST_MINUTES = 0.01
 # Headstart is told what a violation costs, not what utilisation to hold.
-HEDGES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+HEDGES = (0.125, 0.5, 1.0, 2.0, 8.0)
 
 
 class Point(NamedTuple):
@@ -70,12 +71,13 @@ class Front(NamedTuple):
 
 
 def fronts(
-    world: World, calendar: Calendar, tuned: HPA, policy: Policy, guardrails: Guardrails
+    halves: Halves, calendar: Calendar, tuned: HPA, policy: Policy, guardrails: Guardrails
 ) -> Front:
     """Play the test half at all settings.
 
     The HPA has its tuned settings but for the target: what one turns to be safer, or cheaper.
     """
+    world = halves.test
 
     def point(setting: float, desired: Ints) -> Point:
         came = account(settle(world, desired), calendar)
@@ -86,9 +88,13 @@ def fronts(
             came.dollars_per_day,
         )
 
+    def told(hedge: float) -> Ints:
+        before = _told(halves.tuning, hedge)
+        return served.headstart(_told(world, hedge), policy, guardrails, before)
+
     return Front(
-        tuple(point(h, served.headstart(_told(world, h), policy, guardrails)) for h in HEDGES),
-        tuple(point(t, replace(tuned, target=t).path(world)) for t in TARGETS),
+        tuple(point(hedge, told(hedge)) for hedge in HEDGES),
+        tuple(point(target, replace(tuned, target=target).path(world)) for target in TARGETS),
     )
 
 

@@ -46,7 +46,7 @@ def judge(
     tuned = contest.choices[HPA_TUNED]
     if not isinstance(tuned, HPA):
         raise TypeError(f"{HPA_TUNED} was tuned to a {type(tuned).__name__}")
-    front = fronts(test, calendar, tuned, policy, GUARDRAILS)
+    front = fronts(contest.halves, calendar, tuned, policy, GUARDRAILS)
     heard(f"{service.name}: settings")
     truths = sensitivity(test, calendar, contest.paths)
     heard(f"{service.name}: sensitivity")
