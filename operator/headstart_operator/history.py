@@ -15,9 +15,10 @@ import numpy as np
 
 from headstart_policy.guardrails import FRESH_INTERVALS
 from headstart_policy.observation import (
-    RECENT_EDGES,
-    SEASONAL_EDGES,
+    RECENT_WINDOWS,
+    SEASONAL_WINDOWS,
     SEASONS,
+    echoes,
     look_around,
     look_back,
 )
@@ -96,12 +97,12 @@ class History:
     def __post_init__(self) -> None:
         """Lay out the grids."""
         interval, lead_time = self.profile.interval, self.profile.lead_time
-        reach = max(RECENT_EDGES) * lead_time
+        reach = -RECENT_WINDOWS.min() * lead_time
         self.recent = Grid(interval, math.ceil(reach / interval) + 2)
         if self.profile.seasons:
             # A multiple of the interval, so that the seasonal instants are recent ones as well.
             step = interval * max(1, math.floor(lead_time / SAMPLES_PER_LEAD_TIME / interval))
-            reach = max(self.profile.seasons) - min(SEASONAL_EDGES) * lead_time
+            reach = np.nanmax(self._echoes) - SEASONAL_WINDOWS.min() * lead_time
             self.seasonal = Grid(step, math.ceil(reach / step) + 2)
 
     def extend(self, gap: Gap, rates: Floats) -> None:
@@ -138,8 +139,8 @@ class History:
 
         Returns
         -------
-        ``recent`` (1, 6), ``roughness`` (1, 2) and ``seasonal`` (1, S, 8), as in
-        :class:`headstart_policy.observation.Observation`.
+        ``recent``, ``roughness`` and ``seasonal`` of an
+        :class:`headstart_policy.observation.Observation` of one service.
         """
         grid, lead_time = self.recent, self.profile.lead_time
         recent, roughness = look_back(
@@ -147,26 +148,31 @@ class History:
             _position(grid, now),
             np.array([lead_time / grid.step]),
         )
-        seasonal = np.full((1, SEASONS, len(SEASONAL_EDGES) - 1), np.nan)
-        for k, season in enumerate(sorted(self.profile.seasons)):
-            seasonal[:, k : k + 1] = self._season(now, season)
-        return recent, roughness, seasonal
+        return recent, roughness, np.stack([self._echo(now, ago) for ago in self._echoes], axis=1)
 
-    def _season(self, now: float, season: float) -> Floats:
-        """Read one season's windows; only the rates around them are summed."""
+    @property
+    def _echoes(self) -> Floats:
+        """How long ago the moments that are looked at were [s]; NaN: there is none."""
+        seasons = np.full(SEASONS, np.nan)
+        seasons[: len(self.profile.seasons)] = sorted(self.profile.seasons)
+        ago: Floats = echoes(seasons[None])[0]
+        return ago
+
+    def _echo(self, now: float, ago: float) -> Floats:
+        """Read the windows around one moment, shape (1, W); only the rates around it are summed."""
         grid = self.seasonal
-        if grid is None:
-            return np.full((1, 1, len(SEASONAL_EDGES) - 1), np.nan)
+        if grid is None or math.isnan(ago):
+            return np.full((1, len(SEASONAL_WINDOWS)), np.nan)
         lead_time = self.profile.lead_time / grid.step
-        moment = float(_position(grid, now)[0]) - season / grid.step
-        start = max(0, math.floor(moment + min(SEASONAL_EDGES) * lead_time) - 1)
-        end = max(start, math.ceil(moment + max(SEASONAL_EDGES) * lead_time) + 1)
+        moment = float(_position(grid, now)[0]) - ago / grid.step
+        start = max(0, math.floor(moment + SEASONAL_WINDOWS.min() * lead_time) - 1)
+        end = max(start, math.ceil(moment + SEASONAL_WINDOWS.max() * lead_time) + 1)
         return look_around(
             CumulativeRates.of(grid.rates[None, start:end].astype(np.float64)),
             _position(grid, now) - start,
             np.array([lead_time]),
-            np.array([[season / grid.step]]),
-        )
+            np.array([[ago / grid.step]]),
+        )[:, 0]
 
 
 def _position(grid: Grid, now: float) -> Floats:

@@ -37,12 +37,23 @@ class ArtifactError(ValueError):
 
 @dataclass(frozen=True)
 class Policy:
-    """A network, the envelope that it was trained for, its card, and the digest of its file."""
+    """A network, the envelope that it was trained for, its card, and the digest of its file.
+
+    ``selects`` says whether candidates are chosen among; see :mod:`headstart_policy.selector`.
+    """
 
     network: Network
     envelope: Envelope
     card: dict[str, Any]
     digest: str
+
+    @property
+    def selects(self) -> bool:
+        """Whether the network looks at the load alone, so that what it would ask can be priced.
+
+        What a policy that looks at its fleet would have asked for in another fleet, nobody knows.
+        """
+        return not self.network.weights[0][list(features.FLEET)].any()
 
 
 def dump(network: Network, envelope: Envelope, card: dict[str, Any]) -> bytes:
@@ -142,8 +153,11 @@ def _layers(tensors: dict[str, Any]) -> tuple[tuple[Floats, ...], tuple[Floats, 
     weights = tuple(tensors[f"weight{k}"].astype(np.float64) for k in range(count))
     biases = tuple(tensors[f"bias{k}"].astype(np.float64) for k in range(count))
     widths = [len(features.NAMES), *(bias.size for bias in biases)]
-    if widths[-1] != 1 or max(widths) > WIDEST_LAYER:
-        raise ArtifactError(f"artefact has layers {widths}, expected {widths[0]} -> ... -> 1")
+    most = len(features.REFERENCES)
+    if not 1 <= widths[-1] <= most or max(widths) > WIDEST_LAYER:
+        raise ArtifactError(
+            f"artefact has layers {widths}, expected {widths[0]} -> ... -> 1 to {most}"
+        )
     for k, ((rows, columns), weight, bias) in enumerate(
         zip(pairwise(widths), weights, biases, strict=True)
     ):

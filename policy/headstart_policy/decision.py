@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart_policy import envelope
-from headstart_policy.features import features, load_of
+from headstart_policy.features import features, load_of, references
 from headstart_policy.guardrails import FALLBACK_UTILIZATION, Situation, guard
 from headstart_policy.observation import recent_peak
 from headstart_policy.reactive import ceil_replicas, reactive
@@ -101,12 +101,11 @@ class Decision:
 
 def recommend(policy: Policy, observation: Observation) -> Recommendation:
     """Ask the network of ``policy`` for N services in one batch."""
-    demand = load_of(observation).demand
-    ratio = policy.network.ratio(features(observation))
+    asked = policy.network.replicas(features(observation), references(observation))
     return Recommendation(
         candidate=NETWORK,
-        replicas=ceil_replicas(np.nan_to_num(ratio * demand)),
-        demand=demand,
+        replicas=ceil_replicas(asked),
+        demand=load_of(observation).demand,
         outside=envelope.leaves(policy.envelope, observation),
     )
 

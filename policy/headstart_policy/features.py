@@ -7,11 +7,19 @@ replica serves, times are lead times, money is a ratio to the price of a replica
 from __future__ import annotations
 
 import hashlib
+from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from headstart_policy.observation import NOISE_WINDOWS, RECENT_EDGES, SEASONAL_EDGES, WARMING_BINS
+from headstart_policy.observation import (
+    ECHOES,
+    LEVELS,
+    NOISE_WINDOWS,
+    RECENT_EDGES,
+    SEASONAL_EDGES,
+    WARMING_BINS,
+)
 from headstart_policy.series import LEAST_KNOWN
 
 if TYPE_CHECKING:
@@ -20,10 +28,17 @@ if TYPE_CHECKING:
 
 # Log ratios beyond this (a factor of 20) carry no further information, only danger.
 LOG_LIMIT = 3.0
-# Windows, newest first, whose mean is the level: the last half lead time.
-LEVEL_WINDOWS = 2
-# The window of SEASONAL_EDGES that starts at "the same moment, one season ago".
+# Rates are compared through their replicas plus a little: 0.01 against 0.02 replicas is no doubling
+# of anything.
+LEAST = 0.1
+# How many lead times back forecasts are judged, and over how many a top is looked for.
+SHORT, LONG = 4, 16
+# The columns of windows that lie between edges; the levels come after them.
+_RECENT, _SEASONAL = len(RECENT_EDGES) - 1, len(SEASONAL_EDGES) - 1
+# The window between SEASONAL_EDGES that starts at "the same moment, in a season before".
 _NOW = int(np.flatnonzero(SEASONAL_EDGES == 0.0)[0])
+# What a policy gives in multiples of: see :func:`references`.
+REFERENCES = ("level", "mean", "top", "season")
 
 
 class Load(NamedTuple):
@@ -37,61 +52,151 @@ class Load(NamedTuple):
 
 def load_of(observation: Observation) -> Load:
     """Reduce the recent windows to the level; where the newest are unknown, to the next ones."""
-    recent = _fill(observation.recent)
-    level = recent[:, :LEVEL_WINDOWS].mean(axis=1)
+    level = _fill(observation.recent[:, _RECENT:])[:, 0]
     return Load(level, level / observation.profiles.capacity)
+
+
+class _Windows(NamedTuple):
+    """Windows of N services in replicas, holes filled from their neighbours; 0 without any."""
+
+    recent: Floats
+    """Between the edges, shape (N, 8)."""
+    levels: Floats
+    """Half a lead time each, one lead time apart, shape (N, 17)."""
+    seasonal: Floats
+    """Between the edges around the echoes, shape (N, 3, 8)."""
+    seasonal_levels: Floats
+    """Before the echoes, shape (N, 3, 17)."""
+    known: Bools
+    """Whether enough of an echo is known, shape (N, 3)."""
+    levels_known: Bools
+    """Whether enough of what was before an echo is known, shape (N, 3)."""
+
+
+def _windows(observation: Observation) -> _Windows:
+    capacity = observation.profiles.capacity
+    recent = observation.recent / capacity[:, None]
+    seasonal = observation.seasonal / capacity[:, None, None]
+    ahead, before = seasonal[..., :_SEASONAL], seasonal[..., _SEASONAL:]
+    return _Windows(
+        recent=np.nan_to_num(_fill(recent[:, :_RECENT])),
+        levels=np.nan_to_num(_fill(recent[:, _RECENT:])),
+        seasonal=np.nan_to_num(_fill(ahead)),
+        seasonal_levels=np.nan_to_num(_fill(before)),
+        # A restart of Prometheus leaves a hole of a few windows, and a season that vanished for
+        # one would drop the replicas that it asked for.
+        known=np.isfinite(ahead).mean(axis=-1) >= LEAST_KNOWN,
+        levels_known=np.isfinite(before).mean(axis=-1) >= LEAST_KNOWN,
+    )
+
+
+def references(observation: Observation) -> Floats:
+    """Work out what a policy gives in multiples of, in replicas, shape (N, 4).
+
+    The level of now; the mean over 32 lead times, which a moment of silence does not take to 0; the
+    highest level of 16 lead times; and the highest window that came next in the season before (the
+    level, where that is not known).
+    """
+    return _references(_windows(observation))
+
+
+def _references(windows: _Windows) -> Floats:
+    level = windows.levels[:, 0]
+    spans = np.diff(RECENT_EDGES)
+    ahead = windows.seasonal[:, 0, _NOW:].max(axis=-1)
+    return np.stack(
+        [
+            level,
+            _sum(windows.recent * (spans / spans.sum())),
+            windows.levels.max(axis=-1),
+            np.where(windows.known[:, 0], ahead, level),
+        ],
+        axis=1,
+    )
 
 
 def features(observation: Observation) -> Floats:
     """Compute the columns of :data:`NAMES` for N services; always finite."""
     profiles = observation.profiles
-    level, demand = load_of(observation)
-    level = np.nan_to_num(level)
-    demand = np.nan_to_num(demand)
-    # Rates are compared through their replicas plus a little: 0.01 against 0.02 replicas is no
-    # doubling of anything.
-    size: Floats = demand + 0.1
-    recent = _log((_fill(observation.recent) / profiles.capacity[:, None]) + 0.1, size)
-    seasonal, known = _seasonal(observation, size)
+    windows = _windows(observation)
+    demand = windows.levels[:, :1]
+    size = demand + LEAST
     sigma = np.sqrt(np.nan_to_num(observation.roughness) / 2) / profiles.capacity[:, None]
-    poisson = np.sqrt(np.maximum(level * profiles.lead_time, 1.0))
+    independent = (1 - profiles.capacity_correlation[:, None]) / np.maximum(demand, 1.0)
+    fleet_noise = np.sqrt(independent + profiles.capacity_correlation[:, None])
     # A fleet's margin costs its size, a violation costs the same for every fleet.
-    stake = profiles.violation_cost / (profiles.replica_cost * (demand + 1.0))
+    stake = (profiles.violation_cost / profiles.replica_cost)[:, None]
     worth = profiles.request_value * profiles.capacity / profiles.replica_cost
     asked: Ints = np.maximum(observation.current, 0)
     columns = [
-        recent,
-        seasonal,
-        known,
-        np.clip(sigma / size[:, None], 0.0, LOG_LIMIT),
-        1.0 / poisson[:, None],
-        1.0 / (1.0 + demand[:, None]),
-        np.log10(1.0 + demand[:, None]) / 4,
-        _log(_column(observation.ready) + 0.5, demand + 0.5),
-        _log(_column(asked) + 0.5, demand + 0.5),
-        np.clip(observation.warming / (1.0 + demand[:, None]), 0.0, LOG_LIMIT),
-        np.log10(1.0 + stake[:, None]) / 4,
+        _log(windows.recent + LEAST, size),
+        _misses(windows.levels, np.ones_like(windows.levels)),
+        _log(windows.levels[:, : SHORT + 1].max(axis=1, keepdims=True) + LEAST, size),
+        _log(windows.levels.max(axis=1, keepdims=True) + LEAST, size),
+        *(_echo(windows, echo) for echo in range(len(ECHOES))),
+        np.clip(sigma / size, 0.0, LOG_LIMIT),
+        1.0 / (1.0 + demand),
+        np.log10(1.0 + demand) / 4,
+        np.log10(1.0 + stake / (demand + 1.0)) / 4,
         np.log10(1.0 + worth[:, None]),
         -np.log10(1.0 - profiles.slo[:, None]) / 4,
-        profiles.capacity_noise[:, None],
+        profiles.capacity_noise[:, None] * fleet_noise,
         np.clip(profiles.interval / profiles.lead_time, 0.0, 1.0)[:, None],
+        _log(_column(observation.ready) + 0.5, demand + 0.5),
+        _log(_column(asked) + 0.5, demand + 0.5),
+        np.clip(observation.warming / (1.0 + demand), 0.0, LOG_LIMIT),
     ]
     matrix: Floats = np.concatenate(columns, axis=1, dtype=np.float64)
     return np.nan_to_num(matrix, posinf=LOG_LIMIT, neginf=-LOG_LIMIT)
 
 
-def _seasonal(observation: Observation, size: Floats) -> tuple[Floats, Bools]:
-    """Compare what came next a season ago with that moment, and that moment with now."""
-    then = _fill(observation.seasonal) / observation.profiles.capacity[:, None, None] + 0.1
-    moment = then[..., _NOW - 1]
-    # A restart of Prometheus leaves a hole of a few windows, and a season that vanished for one
-    # would drop the replicas that it asked for.
-    windows = np.isfinite(observation.seasonal).mean(axis=2)
-    known: Bools = windows >= LEAST_KNOWN
-    ahead = _log(then, np.where(known, moment, 1.0)[..., None])
-    ahead[..., _NOW - 1] = _log(size[:, None], np.where(known, moment, 1.0))
-    ahead[~known] = 0.0
-    return ahead.reshape(len(observation), -1), known
+def _misses(levels: Floats, shape: Floats) -> Floats:
+    """Judge the forecast that the level of a lead time ago moves as ``shape`` did since then.
+
+    Parameters
+    ----------
+    levels, shape
+        Newest first, one lead time apart, above 0 or 0, shape (N, 17).
+
+    Returns
+    -------
+    The newest log ratio of what came to the forecast, its mean and root mean square over the last
+    :data:`SHORT`, its root mean square and largest over :data:`LONG` lead times, shape (N, 5).
+    """
+    forecast = (levels[:, 1:] + LEAST) * shape[:, :-1] / shape[:, 1:]
+    miss = _log(levels[:, :-1] + LEAST, np.maximum(forecast, LEAST / 5))[:, :LONG]
+    square = miss**2
+    return np.stack(
+        [
+            miss[:, 0],
+            _sum(miss[:, :SHORT]) / SHORT,
+            np.sqrt(_sum(square[:, :SHORT]) / SHORT),
+            np.sqrt(_sum(square) / LONG),
+            miss.max(axis=1),
+        ],
+        axis=1,
+    )
+
+
+def _echo(windows: _Windows, echo: int) -> Floats:
+    """Compare what came next in a season before with that moment, that moment with now.
+
+    And say how well the season foretold the last lead times. All 0 where it is not known.
+    """
+    known = windows.known[:, echo, None]
+    then = windows.seasonal[:, echo] + LEAST
+    moment = then[:, _NOW - 1, None]
+    ahead = _log(then, moment)
+    ahead[:, _NOW - 1] = _log(windows.levels[:, :1] + LEAST, moment)[:, 0]
+    misses = _misses(windows.levels, windows.seasonal_levels[:, echo] + LEAST)
+    return np.concatenate(
+        [
+            np.where(known, ahead, 0.0),
+            known,
+            np.where(windows.levels_known[:, echo, None], misses, 0.0),
+        ],
+        axis=1,
+    )
 
 
 def _fill(windows: Floats) -> Floats:
@@ -104,37 +209,58 @@ def _fill(windows: Floats) -> Floats:
     return filled
 
 
+def _sum(columns: Floats) -> Floats:
+    """Sum the columns one by one: numpy's own order depends on how many rows there are."""
+    return reduce(np.add, columns.T)
+
+
 def _column(counts: Ints) -> Floats:
     return counts.astype(np.float64)[:, None]
 
 
 def _log(value: Floats, base: Floats) -> Floats:
-    base = base if base.ndim == value.ndim else base[:, None]
     return np.clip(np.log(value / base), -LOG_LIMIT, LOG_LIMIT)
 
 
 def _names() -> tuple[str, ...]:
-    seasonal = [f"{edge:+g}" for edge in SEASONAL_EDGES[:-1]]
-    seasonal[_NOW - 1] = "now/then"
+    windows = [f"{edge:+g}" for edge in SEASONAL_EDGES[:-1]]
+    windows[_NOW - 1] = "now/then"
+    misses = ("newest", f"mean{SHORT}", f"rms{SHORT}", f"rms{LONG}", f"most{LONG}")
+    echoes = [f"season{season + 1}x{times}" for season, times in ECHOES]
     return (
         *(f"recent[-{edge:g}]" for edge in RECENT_EDGES[:-1]),
-        *(f"season{s}[{window}]" for s in (1, 2) for window in seasonal),
-        *(f"season{s}_known" for s in (1, 2)),
+        *(f"level_miss[{miss}]" for miss in misses),
+        f"top[{SHORT}]",
+        f"top[{LEVELS - 1}]",
+        *(
+            name
+            for echo in echoes
+            for name in (
+                *(f"{echo}[{window}]" for window in windows),
+                f"{echo}_known",
+                *(f"{echo}_miss[{miss}]" for miss in misses),
+            )
+        ),
         *(f"noise[{window:g}]" for window in NOISE_WINDOWS),
-        "poisson_noise",
         "integrality",
         "size",
-        "ready",
-        "asked",
-        *(f"warming[{k}]" for k in range(WARMING_BINS)),
         "stake",
         "worth",
         "slo",
-        "capacity_noise",
+        "fleet_noise",
         "step",
+        "ready",
+        "asked",
+        *(f"warming[{k}]" for k in range(WARMING_BINS)),
     )
 
 
 NAMES = _names()
+# The columns that tell of the fleet; the others tell of the load and the profile.
+FLEET = tuple(
+    column
+    for column, name in enumerate(NAMES)
+    if name in {"ready", "asked"} or name.startswith("warming[")
+)
 # A policy trained on other columns must not be served: the name of this set of columns.
 SCHEMA = "features-" + hashlib.sha256("|".join(NAMES).encode()).hexdigest()[:12]

@@ -130,6 +130,18 @@ class Situation:
         return reactive(np.fmax(self.rate, self.peak), self.capacity, FALLBACK_UTILIZATION)
 
     @property
+    def floor(self) -> Ints:
+        """What the newest rate needs right now, shape (N,)."""
+        utilization = self.settings(lambda limit: limit.floor_utilization)
+        return reactive(self.rate, self.capacity, utilization)
+
+    @property
+    def bounds(self) -> tuple[Ints, Ints]:
+        """``minReplicas`` and ``maxReplicas``, each of shape (N,)."""
+        least = self.settings(lambda limit: limit.min_replicas).astype(np.int64)
+        return least, self.settings(lambda limit: limit.max_replicas).astype(np.int64)
+
+    @property
     def lost(self) -> Bools:
         """Whether the rate is too old to decide on, shape (N,)."""
         return ~(self.rate_age <= FRESH_INTERVALS * self.interval)
@@ -185,7 +197,7 @@ def envelope(desired: Ints, at: Situation) -> Verdict:
 def reactive_floor(desired: Ints, at: Situation) -> Verdict:
     """Never ask for fewer than the newest rate needs right now."""
     utilization = at.settings(lambda limit: limit.floor_utilization)
-    floor = reactive(at.rate, at.capacity, utilization)
+    floor = at.floor
     return Verdict(
         "reactiveFloor",
         desired,
@@ -226,8 +238,7 @@ def behavior(desired: Ints, at: Situation) -> Verdict:
 
 def bounds(desired: Ints, at: Situation) -> Verdict:
     """Stay within minReplicas and maxReplicas, whatever was decided before."""
-    least = at.settings(lambda limit: limit.min_replicas).astype(np.int64)
-    most = at.settings(lambda limit: limit.max_replicas).astype(np.int64)
+    least, most = at.bounds
     return Verdict(
         "bounds",
         desired,
@@ -249,6 +260,20 @@ ORDER: tuple[Callable[[Ints, Situation], Verdict], ...] = (
 )
 
 _UNLIMITED = Behavior()
+
+
+def allowed(desired: Ints, at: Situation) -> Ints:
+    """What is left of each of C candidates' wishes, shape (N, C), by the rules without a memory.
+
+    Holding, raising only and ``behavior`` depend on what ran before; all candidates meet them
+    alike, so they do not tell one from another.
+    """
+    outside = np.array([reason is not None for reason in at.outside], dtype=bool)
+    least, most = at.bounds
+    inside = np.where(outside[:, None], at.reactive[:, None], desired)
+    floored = np.maximum(inside, at.floor[:, None])
+    limited: Ints = np.clip(floored, least[:, None], most[:, None])
+    return limited
 
 
 def guard(recommendation: Ints, at: Situation) -> list[Verdict]:

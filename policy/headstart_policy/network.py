@@ -1,4 +1,4 @@
-"""A ReLU network in plain numpy: features -> ratio of replicas to demand."""
+"""A ReLU network in plain numpy: features -> replicas, as multiples of a few references."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import numpy as np
 if TYPE_CHECKING:
     from headstart_policy.types import Floats
 
-# A ratio is rounded to this grid before it meets the ceiling. BLAS kernels differ in the last
-# bits between a batch and a single row; without the grid, 1.2500000000000002 x 20 would be
-# 26 replicas in the one and 25 in the other.
-RATIO_GRID = 1024
+# Replicas are rounded to this grid before they meet the ceiling. BLAS kernels differ in the last
+# bits between a batch and a single row; without the grid, 25.000000000000004 replicas would be
+# 26 in the one and 25 in the other.
+REPLICA_GRID = 1024
 
 
 @dataclass(frozen=True)
 class Network:
-    """Layers of weights (in, out) and biases (out,); the last has one output, a log ratio.
+    """Layers of weights (in, out) and biases (out,).
 
-    ``least`` and ``most`` bound the ratio.
+    The last layer has one output for each of the first references that it knows (see
+    :data:`headstart_policy.features.REFERENCES`): the logarithm of a multiple, which ``least`` and
+    ``most`` bound. What it asks for is the sum: a margin over the level of now, a stock for what
+    the last hours were like, a share of the season's.
     """
 
     weights: tuple[Floats, ...]
@@ -28,15 +31,27 @@ class Network:
     least: float
     most: float
 
-    def ratio(self, features: Floats) -> Floats:
-        """Ask for the ratio of replicas to demand, shape (N,), on the grid of 1/1024."""
+    def replicas(self, features: Floats, references: Floats) -> Floats:
+        """Ask for replicas, fractions included, on the grid of 1/1024, shape (N,).
+
+        Parameters
+        ----------
+        features, references
+            As :mod:`headstart_policy.features` computes them, shape (N, F) and (N, R).
+        """
         hidden = features.astype(np.float64)
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = np.maximum(hidden @ weight + bias, 0.0)
-        return to_ratio((hidden @ self.weights[-1] + self.biases[-1])[:, 0], self.least, self.most)
+        multiples = hidden @ self.weights[-1] + self.biases[-1]
+        return to_replicas(multiples, references, self.least, self.most)
 
 
-def to_ratio(log_ratio: Floats, least: float, most: float) -> Floats:
-    """Bound a log ratio and put it on the grid: what training plays is what is served."""
-    ratio = np.exp(np.clip(log_ratio, np.log(least), np.log(most)))
-    return np.round(ratio * RATIO_GRID) / RATIO_GRID
+def to_replicas(multiples: Floats, references: Floats, least: float, most: float) -> Floats:
+    """Bound log multiples, weigh the references, and put the sum on the grid.
+
+    What training plays is what is served.
+    """
+    bounded = np.exp(np.clip(multiples, np.log(least), np.log(most)))
+    exact = (bounded * references[:, : bounded.shape[1]]).sum(axis=1)
+    rounded: Floats = np.round(exact * REPLICA_GRID) / REPLICA_GRID
+    return rounded

@@ -20,16 +20,32 @@ if TYPE_CHECKING:
     from headstart_policy.series import CumulativeRates
     from headstart_policy.types import Floats, Ints
 
-# Lead times before now, newest first: bin k is [RECENT_EDGES[k], RECENT_EDGES[k + 1]].
-RECENT_EDGES = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
-# Lead times after the same moment one season ago: what came next, last time.
+# Lead times before now, newest first: window k is [RECENT_EDGES[k], RECENT_EDGES[k + 1]].
+RECENT_EDGES = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+# Lead times after the same moment in a season before: what came next, last time.
 SEASONAL_EDGES = np.array([-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
-# Those of them that lie within the last two lead times.
-PEAK_WINDOWS = np.flatnonzero(RECENT_EDGES[1:] <= 2.0)  # noqa: PLR2004
+# Half lead times that end a whole number of lead times back, newest first: how the level moved
+# from one lead time to the next says how far a forecast over a lead time misses.
+LEVELS = 17
+_LEVEL_ENDS = -np.arange(LEVELS, dtype=np.float64)
+_LEVEL_WINDOWS = np.stack([_LEVEL_ENDS - 0.5, _LEVEL_ENDS], axis=1)
+# Start and end of each window in lead times after now, and after the moment in a season before:
+# first those between the edges, then the levels.
+RECENT_WINDOWS = np.concatenate(
+    [np.stack([-RECENT_EDGES[1:], -RECENT_EDGES[:-1]], axis=1), _LEVEL_WINDOWS]
+)
+SEASONAL_WINDOWS = np.concatenate(
+    [np.stack([SEASONAL_EDGES[:-1], SEASONAL_EDGES[1:]], axis=1), _LEVEL_WINDOWS]
+)
+# Those of the recent ones that lie within the last two lead times.
+PEAK_WINDOWS = np.flatnonzero(RECENT_WINDOWS[:, 0] >= -2.0)  # noqa: PLR2004
 # Windows for the noise estimate, lead times before now.
-NOISE_WINDOWS = np.array([2.0, 8.0])
+NOISE_WINDOWS = np.array([2.0, 8.0, 32.0])
 # Seasons that a policy sees at most.
 SEASONS = 2
+# The moments before that are looked at: which season, and how many of it ago. Two days that agree
+# say more than one.
+ECHOES = ((0, 1), (0, 2), (1, 1))
 # A season that there is not, in samples: nothing is known of so long ago.
 _NEVER = 1e12
 # Warming replicas are told apart by the quarter of their lead time that remains.
@@ -45,11 +61,12 @@ class Observation:
     profiles
         Capacity, lead time, objective and seasons of each.
     recent
-        Mean rate of the windows of ``RECENT_EDGES``, requests/s, shape (N, 6); NaN: unknown.
+        Mean rate of ``RECENT_WINDOWS``, requests/s, shape (N, 25); NaN: unknown.
     roughness
-        Mean squared difference of neighbouring samples, (requests/s)^2, shape (N, 2).
+        Mean squared difference of neighbouring samples over ``NOISE_WINDOWS``, (requests/s)^2,
+        shape (N, 3).
     seasonal
-        Mean rate of the windows of ``SEASONAL_EDGES`` one season ago, shape (N, S, 8).
+        Mean rate of ``SEASONAL_WINDOWS`` around the moments of ``ECHOES``, shape (N, 3, 25).
     ready
         Replicas that serve, shape (N,).
     warming
@@ -140,26 +157,31 @@ def look_back(rates: CumulativeRates, now: Floats, lead_time: Floats) -> tuple[F
 
     Returns
     -------
-    ``recent`` (N, 6) and ``roughness`` (N, 2) of an :class:`Observation`.
+    ``recent`` and ``roughness`` of an :class:`Observation`.
     """
-    edges = now[:, None] - RECENT_EDGES * lead_time[:, None]
+    windows = now[:, None, None] + RECENT_WINDOWS * lead_time[:, None, None]
     starts = now[:, None] - NOISE_WINDOWS * lead_time[:, None]
     ends = np.broadcast_to(now[:, None], starts.shape)
-    return rates.means(edges[:, 1:], edges[:, :-1]), rates.roughness(starts, ends)
+    return rates.means(windows[..., 0], windows[..., 1]), rates.roughness(starts, ends)
 
 
-def look_around(rates: CumulativeRates, now: Floats, lead_time: Floats, seasons: Floats) -> Floats:
-    """Read the windows around the same moment one season ago.
+def look_around(rates: CumulativeRates, now: Floats, lead_time: Floats, ago: Floats) -> Floats:
+    """Read the windows around the same moment in the seasons before.
 
-    Parameters are those of :func:`look_back`; ``seasons`` are in samples, shape (N, S), NaN where
-    there is none. A season shorter than the windows ahead would look into the future; those
-    windows are unknown.
+    Parameters are those of :func:`look_back`; ``ago`` is how many samples ago the moments were,
+    shape (N, A), NaN where there is none (:func:`echoes`). A season shorter than the windows ahead
+    would look into the future; those windows are unknown.
     """
-    moments = now[:, None] - np.where(np.isfinite(seasons), seasons, _NEVER)
-    edges = moments[..., None] + SEASONAL_EDGES * lead_time[:, None, None]
-    starts, ends = edges[..., :-1], edges[..., 1:]
+    moments = now[:, None] - np.where(np.isfinite(ago), ago, _NEVER)
+    windows = moments[..., None, None] + SEASONAL_WINDOWS * lead_time[:, None, None, None]
+    starts, ends = windows[..., 0], windows[..., 1]
     means = rates.means(starts.reshape(len(now), -1), ends.reshape(len(now), -1))
     return np.where(ends <= now[:, None, None], means.reshape(ends.shape), np.nan)
+
+
+def echoes(seasons: Floats) -> Floats:
+    """How long ago the moments of ``ECHOES`` were, shape (N, 3); ``seasons`` has shape (N, S)."""
+    return np.stack([times * seasons[:, season] for season, times in ECHOES], axis=1)
 
 
 def recent_peak(observation: Observation) -> Floats:

@@ -215,8 +215,8 @@ def _about_query(found: Found, *, given: bool) -> str:
     if found.query:
         return (
             f"A proposal {found.why}.\nRun it in Prometheus: it must give one series, the"
-            " requests/s that arrive. Requests that\nwere served are fewer exactly when replicas are"
-            " missing."
+            " requests/s that arrive. Requests that\nwere served are fewer exactly when replicas"
+            " are missing."
         )
     return (
         f"{_BLANK}\nThe requests/s that arrive, as one series, such as\n"

@@ -1,6 +1,6 @@
 """The default policy, fitted to one service's history: only where that history proves it better.
 
-Two ways to fit are tried beside the default. A *multiplier* on the ratio of replicas to demand is
+Two ways to fit are tried beside the default. A *multiplier* on what the default asks for is
 one number, and cannot overfit much; *weights* go on from the default's, by hindsight
 (:mod:`headstart_training.algorithms.hindsight`), and are stopped early. Both are fitted to a
 stretch of days and priced on the days after it, which they have not seen, again and again with a
@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from headstart_policy import artifact
+from headstart_policy.features import features, references
 from headstart_training import served
 from headstart_training.algorithms import hindsight
 from headstart_training.backtest.services import DAY
@@ -46,10 +47,11 @@ if TYPE_CHECKING:
 DEFAULT, MULTIPLIER = "default", "multiplier"
 MULTIPLIERS = tuple(np.round(np.geomspace(0.6, 1.6, 31), 3).tolist())
 # Gradient steps after which the weights are looked at.
-STOPS = (25, 50, 100, 200, 400)
+# Few: each look costs certainty, by Bonferroni's correction.
+STOPS = (50, 200)
 # A tenth of what learning from nothing takes: the start is good, and is to be kept near.
 LEARNING = hindsight.Config(iterations=STOPS[-1], learning_rate=2e-4, averaging=0.1)
-FOLDS = 3
+FOLDS = 4
 # A day to look back on, a day to fit and a day to judge for each fold.
 LEAST_DAYS = 2 + FOLDS
 # Of a fit that is in truth no better being taken for one that is.
@@ -164,9 +166,9 @@ def fine_tune(
 def split(days: int) -> list[Fold]:
     """Divide days into expanding windows; day 0 is only looked back on.
 
-    The later half is held back in turn, each part by a fit to all days before it.
+    The last two thirds are held back in turn, each part of them from a fit to all days before it.
     """
-    first = max(2, days // 2)
+    first = max(2, days // 3)
     edges = np.linspace(first, days, FOLDS + 1).round().astype(int).tolist()
     return [Fold((1, a), (a, b)) for a, b in pairwise(edges)]
 
@@ -189,7 +191,7 @@ def weigh(gains: Mapping[str, Floats], seed: int = 0) -> tuple[Candidate, ...]:
 
 
 def multiplied(network: Network, multiplier: float) -> Network:
-    """Ask for ``multiplier`` times as much: its logarithm is added to that of the ratio."""
+    """Ask for ``multiplier`` times as much: its logarithm is added to that of every multiple."""
     *biases, last = network.biases
     return replace(network, biases=(*biases, last + np.log(multiplier)))
 
@@ -240,7 +242,8 @@ def fit(
 ) -> dict[str, Network]:
     """Fit every candidate to a stretch of days; ``show`` hears of gradient steps."""
     worlds = [play_days(service, profile, (day, day + 1)) for day in range(*days)]
-    learner = hindsight.Learner(worlds, replace(LEARNING, seed=seed), start=start)
+    config = replace(LEARNING, seed=seed, width=start.biases[0].size)
+    learner = hindsight.Learner(worlds, config, start)
     fits = {MULTIPLIER: multiplied(start, _best_multiplier(worlds, start))}
 
     def look(step: hindsight.Progress) -> None:
@@ -260,12 +263,12 @@ def _best_multiplier(worlds: Sequence[World], network: Network) -> float:
     earned = np.zeros(len(MULTIPLIERS))
     for world in worlds:
         batch = hindsight.to_batch(world)
-        rows = batch.features.reshape(-1, batch.features.shape[-1]).double().numpy()
-        log_ratio = torch.tensor(np.log(network.ratio(rows)), dtype=torch.float32)
-        log_ratio = log_ratio.reshape(batch.load.shape)
+        observation = served.observations(world)
+        asked = network.replicas(features(observation), references(observation))
+        exact = torch.tensor(asked, dtype=torch.float32).reshape(batch.load.shape)
         for k, multiplier in enumerate(MULTIPLIERS):
-            asked = hindsight.desired(log_ratio + float(np.log(multiplier)), batch)
-            earned[k] += hindsight.dollars(asked, batch)[0].sum().item()
+            whole = torch.maximum((exact * multiplier).ceil(), batch.floor).clamp(min=1.0)
+            earned[k] += hindsight.dollars(whole, batch)[0].sum().item()
     return float(MULTIPLIERS[int(np.argmax(earned))])
 
 

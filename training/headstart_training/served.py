@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart_policy import envelope, selector
 from headstart_policy.behavior import Memory
 from headstart_policy.decision import recommend
-from headstart_policy.guardrails import Situation, guard
+from headstart_policy.guardrails import Situation, allowed, guard
 from headstart_policy.observation import WARMING_BINS, Observation, recent_peak
+from headstart_policy.selector import Scores
+from headstart_training.contest import settle
 from headstart_training.simulator import take_profiles
 
 if TYPE_CHECKING:
@@ -60,9 +63,67 @@ def network(world: World, policy: Policy, guardrails: Guardrails) -> Ints:
     return _held(desired.reshape(world.rates.shape), lost, world.initial)
 
 
-def headstart(world: World, policy: Policy, guardrails: Guardrails) -> Ints:
-    """Path of desired replicas as the operator serves the policy, shape (N, T)."""
-    return network(world, policy, guardrails)
+def headstart(
+    world: World, policy: Policy, guardrails: Guardrails, before: World | None = None
+) -> Ints:
+    """Path of desired replicas as the operator serves the policy, shape (N, T).
+
+    Parameters
+    ----------
+    world
+        To decide for.
+    policy, guardrails
+        What decides, and its limits.
+    before
+        The same services up to the first step, which the selector has watched; ``None``: it
+        begins with the prior of the artefact.
+
+    Raises
+    ------
+    ValueError
+        The guardrails have a ``behavior``, whose rules need the path itself.
+    """
+    if not policy.selects:
+        return network(world, policy, guardrails)
+    scores = None
+    if before is not None:
+        _, scores = _followed(before, policy, guardrails, None)
+    return _followed(world, policy, guardrails, scores)[0]
+
+
+def _followed(
+    world: World, policy: Policy, guardrails: Guardrails, scores: Scores | None
+) -> tuple[Ints, Scores]:
+    """Let the selector choose step by step among paths that are worked out at once."""
+    if guardrails.behavior.horizon:
+        raise ValueError("guardrails with a behavior need the operator's memory")
+    services, steps = world.rates.shape
+    observation = observations(world)
+    outside = envelope.leaves(policy.envelope, observation)
+    situation = _situation(world, observation, outside, guardrails)
+    asked = allowed(selector.propose(policy, observation), situation)
+    asked = asked.reshape(services, steps, -1).transpose(0, 2, 1)
+    lost = situation.lost.reshape(services, steps)
+    asked = np.stack(
+        [_held(asked[:, k], lost, world.initial) for k in range(asked.shape[1])], axis=1
+    )
+    costs = np.stack([_costs(world, asked[:, k]) for k in range(asked.shape[1])], axis=1)
+    demand = world.rates / world.profiles.capacity[:, None]
+    known = np.isfinite(world.rates)
+    scores = scores or Scores.begin(services, 1)
+    chosen = np.empty((services, steps), dtype=np.int64)
+    for t in range(steps):
+        chosen[:, t] = scores.chosen
+        scores = selector.passed(scores, costs[..., t], demand[:, t], known[:, t], world.profiles)
+    desired: Ints = np.take_along_axis(asked, chosen[:, None], axis=1)[:, 0]
+    return desired, scores
+
+
+def _costs(world: World, asked: Ints) -> Floats:
+    """Cost of a candidate's path, in replicas paid for an interval, shape (N, T)."""
+    unit = world.profiles.replica_cost * world.profiles.interval
+    costs: Floats = -settle(world, asked).dollars / unit[:, None]
+    return costs
 
 
 def _situation(

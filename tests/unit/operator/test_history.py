@@ -73,16 +73,16 @@ def test_an_outage_longer_than_the_grid_begins_it_anew() -> None:
 
 def test_steps_are_sized_in_lead_times() -> None:
     history = History(PROFILE)
-    assert (history.recent.step, len(history.recent.rates)) == (15, 162)
+    assert (history.recent.step, len(history.recent.rates)) == (15, 642)
     assert history.seasonal is not None
-    assert (history.seasonal.step, len(history.seasonal.rates)) == (60, 1447)
+    assert (history.seasonal.step, len(history.seasonal.rates)) == (60, 2965)
 
 
 def test_recent_rates_extend_the_seasons_without_a_query() -> None:
     history = History(PROFILE)
     tick(history, NOW)
     assert not history.loaded(NOW)
-    assert backfill(history, NOW) == 15
+    assert backfill(history, NOW) == 30
     assert history.loaded(NOW)
     for now in range(NOW + 15, NOW + 1200, 15):
         tick(history, now)
@@ -96,13 +96,13 @@ def test_after_any_outage_the_windows_are_those_of_a_twin_that_saw_all() -> None
     for history in (twin, broken):
         tick(history, NOW)
         backfill(history, NOW)
-    for now in range(NOW + 15, NOW + 8000, 15):
+    for now in range(NOW + 15, NOW + 20000, 15):
         tick(twin, now)
-        if not NOW + 3000 < now < NOW + 7000:
+        if not NOW + 3000 < now < NOW + 19000:
             tick(broken, now)
-    end = NOW + 7995
+    end = NOW + 19995
     assert not broken.loaded(end)
-    assert backfill(broken, end) == 1
+    assert backfill(broken, end) == 3
     fresh = History(PROFILE)
     tick(fresh, end)
     backfill(fresh, end)
@@ -122,12 +122,12 @@ def test_windows_are_those_of_one_long_series() -> None:
     back = look_back(CumulativeRates.of(series), length, lead)
     np.testing.assert_allclose(recent, back[0], rtol=1e-9)
     np.testing.assert_allclose(roughness, back[1], rtol=1e-6)
-    minutes = ask(Gap(60.0, NOW // 60 - 3000, NOW // 60))[None]
+    minutes = ask(Gap(60.0, NOW // 60 - 3100, NOW // 60))[None]
     around = look_around(
         CumulativeRates.of(minutes),
         np.array([float(minutes.shape[1])]),
         np.array([5.0]),
-        np.array([[1440.0, np.nan]]),
+        np.array([[1440.0, 2880.0, np.nan]]),
     )
     np.testing.assert_allclose(seasonal, around, rtol=1e-9)
 

@@ -14,7 +14,7 @@ from headstart_policy.envelope import Envelope
 from headstart_policy.features import NAMES
 from headstart_policy.guardrails import Guardrails, Situation
 from headstart_policy.network import Network
-from headstart_policy.observation import Observation, look_around, look_back
+from headstart_policy.observation import Observation, echoes, look_around, look_back
 from headstart_policy.profile import Profile, Profiles
 from headstart_policy.series import CumulativeRates
 
@@ -54,7 +54,7 @@ def an_observation(
         profiles=profiles,
         recent=recent,
         roughness=roughness,
-        seasonal=look_around(cumulative, now, lead, profiles.seasons / profile.interval),
+        seasonal=look_around(cumulative, now, lead, echoes(profiles.seasons) / profile.interval),
         ready=np.full(count, current),
         warming=np.zeros((count, 4), dtype=np.int64),
         current=np.full(count, current),

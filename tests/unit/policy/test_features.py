@@ -73,12 +73,12 @@ def test_a_row_does_not_depend_on_its_batch(seed: int) -> None:
 
 
 def test_no_history_is_masked_not_guessed() -> None:
-    column = NAMES.index("season1_known")
+    column = NAMES.index("season1x1_known")
     fresh = features(an_observation(np.full((1, 5), 10.0)))
     old = features(an_observation(np.full((1, 500), 10.0)))
     assert fresh[0, column] == 0.0
     assert old[0, column] == 1.0
-    seasonal = [k for k, name in enumerate(NAMES) if name.startswith("season1[")]
+    seasonal = [k for k, name in enumerate(NAMES) if name.startswith("season1x1[")]
     assert not fresh[0, seasonal].any()
 
 
@@ -110,6 +110,6 @@ def test_a_hole_in_the_season_does_not_hide_it() -> None:
     whole = features(an_observation(rates))
     rates[0, now - season + 1 : now - season + 4] = np.nan
     holed = features(an_observation(rates))
-    column = NAMES.index("season1_known")
+    column = NAMES.index("season1x1_known")
     assert holed[0, column] == 1.0
     np.testing.assert_allclose(holed, whole, atol=0.15)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 
 COMMANDS = {
-    "default": ("headstart train default --seed 0", recipe.RANGES),
-    "ppo": ("headstart train kubernetes --seed 0", scenarios.DEFAULT),
+    "default": ("headstart train default --seed 0 --traces FOLDER", recipe.POPULATION.envelope()),
+    "ppo": ("headstart train kubernetes --seed 0", scenarios.DEFAULT.envelope()),
 }
 
 
@@ -105,10 +105,10 @@ def test_the_shipped_policy_never_leaves_its_envelope_on_the_seeds_day(name: str
 def test_the_shipped_card_says_how_it_was_made_and_what_it_is_not(name: str) -> None:
     file = resources.files("headstart_policy").joinpath("policies", f"{name}.safetensors")
     policy = artifact.builtin(name)
-    command, ranges = COMMANDS[name]
+    command, bounds = COMMANDS[name]
     assert policy.card["name"] == name
     assert policy.digest == "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
-    assert policy.envelope == ranges.envelope()
+    assert policy.envelope == bounds
     assert policy.card["command"] == command
     assert policy.card["failure_modes"] == list(shipping.FAILURE_MODES)
     claimed = {line["name"]: line for line in policy.card["results"]["seed_day"]}
@@ -142,7 +142,8 @@ def test_the_export_serves_what_was_trained(
     (tmp_path / "run.json").write_text(json.dumps(run))
     shipping.export(trained, tmp_path)
     policy = artifact.parse((tmp_path / shipping.ARTIFACT).read_bytes())
-    served = policy.network.ratio(observations.astype(np.float64))
+    level = np.full((len(observations), 1), 1000.0)
+    served = policy.network.replicas(observations.astype(np.float64), level) / 1000
     np.testing.assert_allclose(np.log(served), trained.act(observations)[:, 0], atol=2e-3)
     assert policy.card["steps"] == 2 * 5 * 8
     assert json.loads((tmp_path / shipping.BENCHMARK).read_text())["services"] == 1

@@ -14,6 +14,8 @@ from headstart_policy.network import Network
 from headstart_training import recipe, scenarios
 from headstart_training.algorithms.hindsight import (
     BLIND,
+    LEAST,
+    MOST,
     Config,
     Learner,
     desired,
@@ -24,7 +26,7 @@ from headstart_training.algorithms.hindsight import (
 )
 from headstart_training.simulator import Simulator, World
 
-SMALL = replace(recipe.RANGES, lead_steps=(2, 8), season_leads=(12.0, 20.0))
+SMALL = replace(scenarios.DEFAULT, lead_steps=(2, 8), season_leads=(12.0, 20.0))
 
 
 def a_world(seed: int, services: int = 12, steps: int = 60) -> World:
@@ -57,15 +59,16 @@ def test_the_gradient_says_which_way_to_go() -> None:
     """Far too few replicas: more would pay. Far too many: fewer would."""
     batch = to_batch(a_world(5))
     for ratio, sign in ((0.6, -1), (6.0, 1)):
-        log_ratio = torch.full_like(batch.demand, float(np.log(ratio)), requires_grad=True)
-        loss = regret(dollars(desired(log_ratio, batch), batch)[0], batch)
-        (gradient,) = torch.autograd.grad(loss, log_ratio)
+        multiples = torch.full_like(batch.references[..., :1], float(np.log(ratio)))
+        multiples.requires_grad_()
+        loss = regret(dollars(desired(multiples, batch), batch)[0], batch)
+        (gradient,) = torch.autograd.grad(loss, multiples)
         assert torch.sign(gradient.sum()).item() == sign
 
 
 def test_asked_replicas_are_whole_and_above_the_floor() -> None:
     batch = to_batch(a_world(6))
-    asked = desired(torch.zeros_like(batch.demand), batch)
+    asked = desired(torch.zeros_like(batch.references), batch)
     assert torch.equal(asked, asked.round())
     assert (asked >= batch.floor).all()
     assert asked.min() >= 1
@@ -84,15 +87,18 @@ def test_it_learns_and_learns_the_same_again() -> None:
         np.testing.assert_array_equal(bias, same)
     unseen = to_batch(a_world(100, services=64))
 
-    def loss(ratios: torch.Tensor) -> float:
-        return float(regret(dollars(desired(ratios, unseen), unseen)[0], unseen))
+    def loss(asked: torch.Tensor) -> float:
+        return float(regret(dollars(asked, unseen)[0], unseen))
 
     weights, biases = zip(*layers, strict=True)
-    network = Network(weights, biases, least=0.5, most=8.0)
-    ratios = network.ratio(unseen.features.flatten(0, 1).numpy())
-    learned = torch.tensor(np.log(ratios), dtype=torch.float32).reshape(unseen.demand.shape)
-    constants = [loss(torch.full_like(learned, float(np.log(r)))) for r in (1.2, 1.5, 2, 3)]
-    assert loss(learned) < min(constants)
+    network = Network(weights, biases, least=LEAST, most=MOST)
+    replicas = network.replicas(
+        unseen.features.flatten(0, 1).numpy(), unseen.references.flatten(0, 1).numpy()
+    )
+    learned = torch.tensor(np.ceil(replicas), dtype=torch.float32).reshape(unseen.load.shape)
+    level = torch.zeros_like(unseen.references[..., :1])
+    constants = [loss(desired(level + float(np.log(r)), unseen)) for r in (1.2, 1.5, 2, 3)]
+    assert loss(torch.maximum(learned, unseen.floor)) < min(constants)
 
 
 def test_it_is_blind_to_the_fleet() -> None:
@@ -105,5 +111,5 @@ def test_it_is_blind_to_the_fleet() -> None:
 def test_the_artefact_states_the_recipes_envelope() -> None:
     network, history = recipe.learn([a_world(1)], Config(iterations=2, width=8))
     policy = artifact.parse(recipe.to_artifact(network, Config()))
-    assert policy.envelope == recipe.RANGES.envelope()
+    assert policy.envelope == recipe.POPULATION.envelope()
     assert len(history) == 2

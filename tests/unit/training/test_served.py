@@ -24,6 +24,7 @@ def test_a_path_is_what_is_played_step_by_step(seed: int) -> None:
 def test_a_lost_rate_holds() -> None:
     world = draw(np.random.default_rng(3), 16, 60, expected=True)
     world.sight.age[:, 20:40] = np.inf
+    world.sight.newest[:, 20:40] = world.sight.newest[:, 19:20]
     played = play(world, Headstart(builtin(), GUARDRAILS)).desired
     path = network(world, builtin(), GUARDRAILS)
     np.testing.assert_array_equal(path, played)

@@ -1,8 +1,9 @@
 """Hindsight: the gradient of what a load earns, straight through the replicas.
 
 No action changes the load, so every load prices every way to scale it: there is nothing to explore
-and no return to estimate. Ratios become replicas, replicas become ready after their lead time, and
-what they serve is money; each of these steps is differentiable, or is made so:
+and no return to estimate. Multiples of a few references (the level of now, the mean and the top of
+the last hours, the season) become replicas, replicas become ready after their lead time, and what
+they serve is money; each of these steps is differentiable, or is made so:
 
 - *ready* is the least that was asked for within the lead time (:func:`headstart_policy.physics.
   ready_path`), a moving minimum;
@@ -20,35 +21,37 @@ Hindsight Differentiable Policy Optimization; Bengio et al. 2013 for the straigh
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart_policy.features import NAMES, features, load_of
+from headstart_policy.features import FLEET, NAMES, REFERENCES, features, references
 from headstart_policy.guardrails import Guardrails
-from headstart_training.environments.kubernetes import LEAST_RATIO, MOST_RATIO
 from headstart_training.served import observations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from headstart_policy.network import Network
     from headstart_policy.types import Floats
     from headstart_training.simulator import World
 
 # What a policy may not look at, by column of the features.
-BLIND = [
-    column
-    for column, name in enumerate(NAMES)
-    if name in {"ready", "asked"} or name.startswith("warming[")
-]
+BLIND = list(FLEET)
 # A service weighs by the price of its mean fleet, of one replica more, and of this share of a
 # violation: else small services, whose violations cost a thousand times their fleet, drown others.
 VIOLATION_SHARE = 0.01
+# Bounds of a multiple. A reference that says nothing weighs nearly nothing.
+LEAST, MOST = 1e-3, 8.0
+# While learning, capacity is at least this uncertain: without noise a violation is a step, which
+# has no gradient to say which way it lies.
+LEAST_SPREAD = 0.01
 # Below this many replicas the noise of their capacity is taken to be that of so many.
 LEAST_READY = 0.01
 
@@ -71,8 +74,8 @@ class Config:
         Share by which the averaged weights, which are the result, follow in each step.
     largest_gradient
         Norm at which a gradient is cut.
-    first_ratio
-        Replicas over demand before anything was learned.
+    first
+        Multiples of each reference before anything was learned.
     """
 
     seed: int = 0
@@ -81,7 +84,7 @@ class Config:
     width: int = 64
     averaging: float = 0.01
     largest_gradient: float = 1.0
-    first_ratio: float = 1.5
+    first: tuple[float, ...] = (1.2, 0.03, 0.03, 0.03)
 
 
 class Progress(NamedTuple):
@@ -100,8 +103,8 @@ class Batch(NamedTuple):
 
     features: Tensor
     """Shape (N, T, F), with the blind columns 0."""
-    demand: Tensor
-    """Replicas that the recent load needs, as decisions see it, shape (N, T)."""
+    references: Tensor
+    """What decisions give in multiples of, in replicas, shape (N, T, R)."""
     floor: Tensor
     """Replicas of the reactive floor, shape (N, T)."""
     load: Tensor
@@ -129,52 +132,107 @@ class Learner:
         How to learn.
     start
         Weights to go on from; ``None``: random ones. Its layers must be as wide as the config says.
+    device
+        Where torch computes.
     """
 
     def __init__(
-        self, worlds: Sequence[World], config: Config, start: Network | None = None
+        self,
+        worlds: Iterable[World],
+        config: Config,
+        start: Network | None = None,
+        device: str = "cpu",
     ) -> None:
         self.config = config
-        self._batches = [to_batch(world) for world in worlds]
+        self.history: list[Progress] = []
+        self._device = device
+        self._batches = [Batch(*(part.to(device) for part in to_batch(world))) for world in worlds]
         # Threads wait for each other longer than these small networks take.
         torch.set_num_threads(1)
         torch.manual_seed(config.seed)
+        # The weights are drawn on the CPU, so that they are the same on every device.
         self._network = _network(config)
         if start is not None:
             _load(self._network, start)
-        self._average = _network(config)
+        self._network.to(device)
+        self._average = _network(config).to(device)
         self._average.load_state_dict(self._network.state_dict())
+        self._optimizer = torch.optim.Adam(self._network.parameters(), config.learning_rate)
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+            self._optimizer, config.iterations
+        )
+        self._random = np.random.default_rng(config.seed)
 
     def train(self, show: Callable[[Progress], None] = lambda _: None) -> list[Progress]:
-        """Take all gradient steps; ``show`` hears of each."""
+        """Take all gradient steps that are left; ``show`` hears of each."""
         config = self.config
-        optimizer = torch.optim.Adam(self._network.parameters(), config.learning_rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.iterations)
-        random = np.random.default_rng(config.seed)
-        history = []
-        for iteration in range(1, config.iterations + 1):
-            batch = self._batches[random.integers(len(self._batches))]
-            asked = desired(self._network(batch.features)[..., 0], batch)
-            earned, violations = dollars(asked, batch)
+        for iteration in range(len(self.history) + 1, config.iterations + 1):
+            batch = self._batches[self._random.integers(len(self._batches))]
+            asked = desired(self._network(batch.features), batch)
+            earned, violations = dollars(asked, batch, least_spread=LEAST_SPREAD)
             loss = regret(earned, batch)
-            optimizer.zero_grad()
+            self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped.
             nn.utils.clip_grad_norm_(self._network.parameters(), config.largest_gradient)
-            optimizer.step()
-            schedule.step()
+            self._optimizer.step()
+            self._schedule.step()
             self._follow()
             missed = violations.mean().item()
-            history.append(Progress(iteration, config.iterations, loss.item(), missed))
-            show(history[-1])
-        return history
+            self.history.append(Progress(iteration, config.iterations, loss.item(), missed))
+            show(self.history[-1])
+        return self.history
+
+    def save(self, path: Path) -> None:
+        """Write all that :meth:`load` needs to go on; a reader never sees half a file."""
+        partial = path.with_name(path.name + ".partial")
+        torch.save(
+            {
+                "config": asdict(self.config),
+                "network": self._network.state_dict(),
+                "average": self._average.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "schedule": self._schedule.state_dict(),
+                # As text: its numbers have 128 bits.
+                "random": json.dumps(self._random.bit_generator.state),
+                "history": [list(step) for step in self.history],
+            },
+            partial,
+        )
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint of the same config, to the same result as without a pause.
+
+        Raises
+        ------
+        ValueError
+            It is of another config, or not of this method.
+        OSError
+            It cannot be read.
+        """
+        saved = torch.load(path, map_location=self._device, weights_only=True)
+        config = asdict(self.config)
+        there = saved.get("config", {})
+        for key, value in config.items():
+            if there.get(key) != value:
+                raise ValueError(
+                    f"{path}: {key} = {there.get(key)!r}, this run has {value!r}; give the same"
+                    " options as then, or begin anew"
+                )
+        self._network.load_state_dict(saved["network"])
+        self._average.load_state_dict(saved["average"])
+        self._optimizer.load_state_dict(saved["optimizer"])
+        self._schedule.load_state_dict(saved["schedule"])
+        self._random.bit_generator.state = json.loads(saved["random"])
+        self.history = [Progress(*step) for step in saved["history"]]
 
     def layers(self) -> list[tuple[Floats, Floats]]:
         """Give the averaged weights (in, out) and biases (out,) of each layer."""
         layers = []
         for module in self._average:
             if isinstance(module, nn.Linear):
-                weight = module.weight.detach().double().numpy().T.copy()
-                layers.append((weight, module.bias.detach().double().numpy()))
+                weight = module.weight.detach().double().cpu().numpy().T.copy()
+                layers.append((weight, module.bias.detach().double().cpu().numpy()))
         layers[0][0][BLIND] = 0.0
         return layers
 
@@ -196,7 +254,7 @@ def to_batch(world: World) -> Batch:
     utilization = Guardrails(max_replicas=1).floor_utilization
     return Batch(
         features=_tensor(columns.reshape(services, steps, -1)),
-        demand=_tensor(np.nan_to_num(load_of(observation).demand).reshape(services, steps)),
+        references=_tensor(references(observation).reshape(services, steps, -1)),
         floor=_tensor(np.ceil(newest / utilization)),
         load=_tensor(world.rates / profiles.capacity[:, None]),
         lead_steps=torch.tensor(world.lead_steps),
@@ -211,10 +269,13 @@ def to_batch(world: World) -> Batch:
     )
 
 
-def desired(log_ratio: Tensor, batch: Batch) -> Tensor:
-    """Replicas asked for at each step, as the operator makes them of a log ratio, shape (N, T)."""
-    bounded = log_ratio.clamp(math.log(LEAST_RATIO), math.log(MOST_RATIO))
-    exact = bounded.exp() * batch.demand
+def desired(multiples: Tensor, batch: Batch) -> Tensor:
+    """Replicas asked for at each step, as the operator makes them of log multiples, shape (N, T).
+
+    ``multiples`` has shape (N, T, R), with an entry for each of the first R references.
+    """
+    bounded = multiples.clamp(math.log(LEAST), math.log(MOST)).exp()
+    exact = (bounded * batch.references[..., : bounded.shape[-1]]).sum(dim=-1)
     whole = exact + (exact.ceil() - exact).detach()
     return torch.maximum(whole, batch.floor).clamp(min=1.0)
 
@@ -230,14 +291,15 @@ def ready(asked: Tensor, batch: Batch) -> Tensor:
     return path
 
 
-def dollars(asked: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+def dollars(asked: Tensor, batch: Batch, *, least_spread: float = 0.0) -> tuple[Tensor, Tensor]:
     """Price each step: dollars over a replica's price, and the probability of a violation.
 
     The formulas of :func:`headstart_policy.physics.expected_outcome`, with what is asked for
-    billed.
+    billed. ``least_spread`` is a least standard deviation of the fleet's capacity over its mean.
     """
     fleet = ready(asked, batch).clamp(min=LEAST_READY)
     spread = batch.noise * (fleet * (1 - batch.common) + fleet**2 * batch.common).sqrt()
+    spread = torch.maximum(spread, least_spread * fleet)
     d = (batch.load - fleet) / spread
     served = batch.load - (batch.load - fleet) * _cdf(d) - spread * _density(d)
     missed = _cdf((batch.slo * batch.load - fleet) / spread) * (batch.load > 0)
@@ -252,9 +314,10 @@ def regret(earned: Tensor, batch: Batch) -> Tensor:
 
 
 def _network(config: Config) -> nn.Sequential:
-    last = nn.Linear(config.width, 1)
+    last = nn.Linear(config.width, len(REFERENCES))
     nn.init.zeros_(last.weight)
-    nn.init.constant_(last.bias, math.log(config.first_ratio))
+    with torch.no_grad():
+        last.bias.copy_(torch.tensor(config.first).log())
     return nn.Sequential(
         nn.Linear(len(NAMES), config.width),
         nn.ReLU(),

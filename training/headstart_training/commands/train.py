@@ -100,31 +100,64 @@ def _train_by_ppo(
 @click.option("--seed", type=SEEN, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/default"))
 @click.option("--iterations", type=click.IntRange(1), help="Instead of the recipe's own number.")
+@click.option("--device", default="cpu", show_default=True, help="Where torch computes.")
+@click.option(
+    "--traces",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of recordings (CSV) to learn from beside what is generated.",
+)
+@click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
 @TENSORBOARD
-def train_default(seed: int, out: Path, iterations: int | None, *, tensorboard: bool) -> None:
-    """Train the policy that ships, by its recipe: hindsight on generated loads of every kind."""
+def train_default(
+    seed: int,
+    out: Path,
+    iterations: int | None,
+    device: str,
+    traces: Path | None,
+    *,
+    resume: bool,
+    tensorboard: bool,
+) -> None:
+    """Train the policy that ships, by its recipe: hindsight on loads of every kind."""
     from headstart_training import recipe
     from headstart_training.algorithms.hindsight import Config
     from headstart_training.boards import board
+    from headstart_training.loads.traces import read_folder
 
     config = Config(seed=seed)
     if iterations is not None:
         config = replace(config, iterations=iterations)
+    checkpoint = out / recipe.CHECKPOINT
+    if resume != checkpoint.exists():
+        raise click.ClickException(
+            f"{checkpoint} does not exist: leave out --resume"
+            if resume
+            else f"{checkpoint} exists: go on with --resume, or choose another --out"
+        )
+    out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with (
         Progress(*COLUMNS, TextColumn("regret {task.fields[loss]}")) as bar,
         board(out, wanted=tensorboard) as write,
     ):
         drawing = bar.add_task("drawing loads", total=recipe.WORLDS, loss="-")
-        worlds = recipe.draw_worlds(seed, lambda count: bar.update(drawing, completed=count))
+        recordings = read_folder(traces) if traces else {}
+        worlds = recipe.draw_worlds(seed, recordings)
         learning = bar.add_task("learning", total=config.iterations, loss="-")
 
         def show(step: Step) -> None:
             bar.update(learning, completed=step.iteration, loss=f"{step.loss:6.2f}")
             write(step.iteration, {"regret": step.loss, "violations": step.violations})
 
-        network, history = recipe.learn(worlds, config, show)
-    file = recipe.write(out, network, config, history)
+        with errors_as_messages():
+            network, history = recipe.learn(
+                bar.track(worlds, task_id=drawing),
+                config,
+                show,
+                device=device,
+                checkpoint=checkpoint,
+            )
+    file = recipe.write(out, network, config, history, recordings)
     click.echo(
         f"Trained in {time.monotonic() - began:.0f} s and measured."
         f"\n  loss      {out / recipe.LOSS_PLOT}"

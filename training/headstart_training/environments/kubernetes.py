@@ -1,7 +1,7 @@
 """The Kubernetes game: ask for replicas as a ratio to demand, warming billed, as it is served.
 
 The observation is :func:`headstart_policy.features.features`, and the action goes the operator's
-way: bounded, put on the ratio's grid, times demand, rounded up, raised to the reactive floor.
+way: bounded, times demand, put on the replicas' grid, rounded up, raised to the reactive floor.
 Episodes are drawn by :mod:`headstart_training.scenarios`, which says what is randomised.
 
 The reward is the dollars of a step less those of a fleet that knows the step's load and needs no
@@ -24,7 +24,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from headstart_policy.features import NAMES, features, load_of
-from headstart_policy.network import to_ratio
+from headstart_policy.network import to_replicas
 from headstart_policy.reactive import ceil_replicas, reactive
 from headstart_training import scenarios
 from headstart_training.scenarios import Ranges
@@ -112,8 +112,8 @@ class _Games:
         self._demand = load_of(self._observation).demand
 
     def _desired(self, log_ratio: Floats) -> Ints:
-        ratio = to_ratio(log_ratio, LEAST_RATIO, MOST_RATIO)
-        asked = ceil_replicas(np.nan_to_num(ratio * self._demand))
+        demand = np.nan_to_num(self._demand)[:, None]
+        asked = ceil_replicas(to_replicas(log_ratio[:, None], demand, LEAST_RATIO, MOST_RATIO))
         if self.floor is not None:
             world, t = self.simulator.world, self.simulator.t
             floor = reactive(world.sight.newest[:, t], world.profiles.capacity, self.floor)

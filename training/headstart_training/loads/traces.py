@@ -87,6 +87,20 @@ def read_trace(path: Path) -> Trace:
         raise TraceError(f"{path.name}: no CSV file: {error}") from None
 
 
+def read_folder(folder: Path) -> dict[str, Trace]:
+    """Read all ``*.csv`` and ``*.csv.gz`` of a folder, by their names without these endings.
+
+    Raises
+    ------
+    TraceError
+        There is none, or one cannot be read.
+    """
+    files = sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")])
+    if not files:
+        raise TraceError(f"{folder} holds no *.csv or *.csv.gz")
+    return {file.name.removesuffix(".gz").removesuffix(".csv"): read_trace(file) for file in files}
+
+
 def parse_trace(lines: Iterable[str]) -> Trace:
     """Read a trace from the lines of a CSV file; raises as :func:`read_trace` does."""
     reader = csv.reader(lines)
