@@ -39,7 +39,7 @@ def test_a_folder_holds_all_that_the_cluster_and_a_person_need(tmp_path: Path) -
     options = ("--query", QUERY, "--capacity", 5, "--namespace", "shop", "--min-replicas", 3)
     result = train(history, "--out", folder, *options, "--lead-time", "15m", "--slo", 99.9)
     assert result.exit_code == 0, result.output
-    assert "Decides by: default: 3 whole days of history, at least 5 are needed" in result.output
+    assert "Decides by: default: 3 whole days of history, at least 6 are needed" in result.output
     assert f"cd {folder} && kubectl apply -f manifest.yaml" in result.output
     assert "assumed" not in result.output
     content = (folder / "policy.safetensors").read_bytes()
