@@ -22,9 +22,9 @@ def ran(service: Service, world: World) -> Result | None:
 
     In a gap of the recording the last known replicas stand.
     """
-    if service.actual is None:
-        return None
     test = slice(service.half, None)
+    if service.actual is None or not all(np.isfinite(p[test]).any() for p in service.actual):
+        return None
     billed, ready = (_held(part[test])[None] for part in service.actual)
     # One service at T steps is priced as T services at one.
     each = np.zeros(world.steps, dtype=np.int64)

@@ -53,6 +53,13 @@ def test_nothing_is_known_to_be_saturated_where_nobody_counted_replicas() -> Non
     assert ran(service(), split(service(), PROFILE).test) is None
 
 
+def test_replicas_that_were_counted_too_early_only_are_unknown() -> None:
+    base = observed(CAPACITY, 0.7)
+    assert base.actual is not None
+    early = np.where(np.arange(len(base.rates)) < base.half, base.actual.ready, np.nan)
+    assert ran(replace(base, actual=Actual(early, early)), split(base, PROFILE).test) is None
+
+
 def test_a_leaner_fleet_gains_nothing_where_the_recording_is_cut_off() -> None:
     base = observed(CAPACITY, 0.97)
     assert base.actual is not None
