@@ -318,11 +318,11 @@ def test_environments_that_do_not_fit_are_refused() -> None:
 
 # ----------------------------------------------------------------------------------- the real game
 def test_short_training_beats_doing_nothing_on_the_seeds_game() -> None:
-    """The command's settings but a quarter of its length; paired on 300 unseen games.
+    """The command's settings but a seventh of its length; paired on 300 unseen games.
 
     The full length, at least as good as HPA 60 % stabilised, is what `headstart train` shows.
     """
-    learner = runs.make_learner("seed-game", iterations=60, num_envs=256)
+    learner = runs.make_learner("seed-game", iterations=30, num_envs=256)
     learner.train()
     contenders: dict[str, Contender] = {
         "ppo": runs.Greedy(learner.policy, "seed-game"),
