@@ -93,3 +93,15 @@ def test_nothing_is_overwritten_and_nothing_is_missing(
     result = CliRunner().invoke(main, ["train", "default", "--out", str(tmp_path), *options])
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("game", ["default", "seed-game"])
+@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
+def test_a_device_that_is_not_there_is_refused_at_once(
+    tmp_path: Path, game: str, device: str
+) -> None:
+    out = tmp_path / "out"
+    result = CliRunner().invoke(main, ["train", game, "--out", str(out), "--device", device])
+    assert result.exit_code == 1
+    assert f"--device = '{device}' is not there" in " ".join(result.output.split())
+    assert not out.exists()

@@ -60,6 +60,7 @@ def _game_command(game: str) -> click.Command:
     @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
     @TENSORBOARD
     def command(out: Path | None, *, resume: bool, tensorboard: bool, **settings: Any) -> None:
+        _require_device(settings["device"])
         folder = out or Path("runs") / game
         _train_by_ppo(game, folder, resume=resume, tensorboard=tensorboard, **settings)
 
@@ -134,6 +135,7 @@ def train_default(
             if resume
             else f"{checkpoint} exists: go on with --resume, or choose another --out"
         )
+    _require_device(device)
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with (
@@ -164,3 +166,17 @@ def train_default(
         f"\n  artefact  {file}"
         f"\n  next      headstart evaluate --artifact {file}"
     )
+
+
+def _require_device(device: str) -> None:
+    """Refuse a device that is not there before minutes of loads are drawn for it."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    # A torch without CUDA asserts that it has it.
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise click.ClickException(
+            f"--device = {device!r} is not there ({reason}); cpu always is"
+        ) from error
