@@ -83,7 +83,7 @@ def _certainty(judgements: Sequence[Judgement], gain: Interval) -> str:
     if math.isfinite(gain.low):
         text += (
             f", 95% interval {signed(gain.low)} to {signed(gain.high)}, by paired bootstrap over"
-            f" {days:,.0f} test days that nobody was tuned on."
+            f" {days:,.0f} test days that no baseline was tuned on."
         )
     else:
         text += (
