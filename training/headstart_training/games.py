@@ -97,7 +97,8 @@ _SEED_GAME = Game(
     # The noise of the capacity draw is no news to a learner, so training pays the expectation;
     # without scattered fleets some seeds first learn to shed machines, and never recover; and
     # without a least reward those scattered fleets that are far too small drown all others, and
-    # some seeds settle for a fleet that is a little too small.
+    # some seeds settle for a fleet that is a little too small. At -8 the minutes of a spike are too
+    # cheap, and fleets come out too small again.
     training={
         "stagger": True,
         "scatter_every": 100,
