@@ -32,7 +32,7 @@ class Setting:
         Rate that one replica serves within its SLO, requests/s; ``None``: such that the tuning
         half needs :data:`MEAN_REPLICAS` on average.
     capacity_noise
-        Standard deviation of the fleet's capacity over its mean.
+        Standard deviation of one replica's capacity over its mean.
     """
 
     objective: Objective = field(default_factory=Objective)

@@ -15,6 +15,7 @@ from rich.table import Table
 from headstart_training.commands.bench_backtest import backtest
 from headstart_training.commands.bench_fine_tuning import fine_tuning
 from headstart_training.commands.bench_seed_game import seed_game
+from headstart_training.commands.bench_unseen import unseen
 
 JSON_OPTION = click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too."
@@ -29,6 +30,7 @@ def bench() -> None:
 bench.add_command(backtest)
 bench.add_command(fine_tuning)
 bench.add_command(seed_game)
+bench.add_command(unseen)
 
 
 @bench.command()
