@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart_policy import envelope
-from headstart_policy.features import features, load_of, references
-from headstart_policy.guardrails import FALLBACK_UTILIZATION, Situation, guard
+from headstart_policy import envelope, selector
+from headstart_policy.features import load_of, look
+from headstart_policy.guardrails import FALLBACK_UTILIZATION, Situation, allowed, guard
 from headstart_policy.observation import recent_peak
 from headstart_policy.reactive import ceil_replicas, reactive
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from headstart_policy.artifact import Policy
     from headstart_policy.behavior import Memory
     from headstart_policy.observation import Observation
+    from headstart_policy.selector import Scores
     from headstart_policy.types import Floats, Ints
 
 NETWORK = "network"
@@ -30,19 +34,23 @@ class Recommendation:
     Attributes
     ----------
     candidate
-        ``network`` or ``reactive``.
+        Who asks, for each service: ``network``, ``reactive``, or one that the selector follows.
     replicas
         Shape (N,).
     demand
         Replicas that the recent rate needs, before any margin, shape (N,); NaN: unknown.
     outside
         Which bound of the policy's envelope was left, ``None`` inside.
+    why
+        Why that candidate is followed, for each service; ``None`` where there is no choice to
+        explain; nothing means none.
     """
 
-    candidate: str
+    candidate: Sequence[str]
     replicas: Ints
     demand: Floats
-    outside: list[str | None]
+    outside: Sequence[str | None]
+    why: Sequence[str | None] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,8 @@ class Decision:
         The guardrails that changed it, in their order.
     desired
         What remains.
+    why
+        Why this candidate is followed; ``None``: there is no choice to explain.
     """
 
     time: float
@@ -77,16 +87,17 @@ class Decision:
     demand: float | None
     limits: tuple[Limit, ...]
     desired: int
+    why: str | None = None
 
     @property
     def reason(self) -> str:
         """Say in a sentence how ``desired`` came about."""
+        who = f"{self.candidate} ({self.why})" if self.why else self.candidate
         if self.demand is None:
-            asked = f"{self.candidate} asks for {self.recommendation} (no recent rate)"
+            asked = f"{who} asks for {self.recommendation} (no recent rate)"
         else:
             asked = (
-                f"the load needs {self.demand:.1f} replicas, "
-                f"{self.candidate} asks for {self.recommendation}"
+                f"the load needs {self.demand:.1f} replicas, {who} asks for {self.recommendation}"
             )
         steps = [
             f"{limit.guardrail} {limit.before} -> {limit.after} ({limit.reason})"
@@ -101,9 +112,9 @@ class Decision:
 
 def recommend(policy: Policy, observation: Observation) -> Recommendation:
     """Ask the network of ``policy`` for N services in one batch."""
-    asked = policy.network.replicas(features(observation), references(observation))
+    asked = policy.network.replicas(*look(observation))
     return Recommendation(
-        candidate=NETWORK,
+        candidate=[NETWORK] * len(observation),
         replicas=ceil_replicas(asked),
         demand=load_of(observation).demand,
         outside=envelope.leaves(policy.envelope, observation),
@@ -113,7 +124,7 @@ def recommend(policy: Policy, observation: Observation) -> Recommendation:
 def recommend_reactive(observation: Observation) -> Recommendation:
     """Ask the HPA's formula: for services whose policy cannot be read."""
     return Recommendation(
-        candidate=REACTIVE,
+        candidate=[REACTIVE] * len(observation),
         replicas=reactive(
             recent_peak(observation), observation.profiles.capacity, FALLBACK_UTILIZATION
         ),
@@ -122,23 +133,81 @@ def recommend_reactive(observation: Observation) -> Recommendation:
     )
 
 
+def recommend_selected(
+    policy: Policy, observation: Observation, situation: Situation, scores: Scores
+) -> tuple[Recommendation, Scores]:
+    """Ask all candidates of ``policy``, and follow those that the past speaks for.
+
+    Parameters
+    ----------
+    policy
+        It :attr:`~headstart_policy.artifact.Policy.selects`.
+    observation, situation
+        Of N services at one instant.
+    scores
+        As the last decisions left them.
+
+    Returns
+    -------
+    What the followed candidates ask for, and the scores as this decision leaves them: unchanged
+    where the history is not loaded, since on half of it candidates ask for nonsense.
+    """
+    profiles, count = observation.profiles, len(observation)
+    proposals = selector.propose(policy.network, observation)
+    # An older rate tells nothing of the interval that has just passed.
+    fresh = situation.history_loaded & (situation.rate_age < situation.interval)
+    learned = selector.learn(
+        scores,
+        np.where(fresh, situation.rate, np.nan),
+        selector.Fleet(observation.ready, observation.current),
+        profiles,
+        profiles.lead_steps,
+    )
+    recommendation = Recommendation(
+        candidate=[selector.NAMES[chosen] for chosen in learned.chosen.tolist()],
+        replicas=proposals[np.arange(count), learned.chosen],
+        demand=load_of(observation).demand,
+        outside=situation.outside,
+        why=selector.why(learned),
+    )
+    asked = allowed(proposals, situation)
+    noted = selector.remember(learned, asked, observation.ready, situation.lost)
+    loaded = situation.history_loaded
+    return recommendation, noted._replace(
+        asked=np.where(loaded[:, None, None], noted.asked, scores.asked),
+        ready=np.where(loaded, noted.ready, scores.ready),
+    )
+
+
 def decide(recommendation: Recommendation, situation: Situation) -> list[Decision]:
     """Pass N recommendations through the guardrails and keep what each of them changed."""
     verdicts = guard(recommendation.replicas, situation)
+    limits: list[list[Limit]] = [[] for _ in situation.limits]
+    for verdict in verdicts:
+        for i in np.flatnonzero(verdict.before != verdict.after).tolist():
+            before, after = int(verdict.before[i]), int(verdict.after[i])
+            limits[i].append(Limit(verdict.guardrail, before, after, verdict.reason(i)))
+    whys = recommendation.why or [None] * len(limits)
     return [
         Decision(
-            time=float(situation.now[i]),
-            candidate=recommendation.candidate,
-            recommendation=int(recommendation.replicas[i]),
-            demand=float(d) if np.isfinite(d := recommendation.demand[i]) else None,
-            limits=tuple(
-                Limit(v.guardrail, int(v.before[i]), int(v.after[i]), v.reason(i))
-                for v in verdicts
-                if v.before[i] != v.after[i]
-            ),
-            desired=int(verdicts[-1].after[i]),
+            time=time,
+            candidate=candidate,
+            recommendation=replicas,
+            demand=demand if math.isfinite(demand) else None,
+            limits=tuple(changed),
+            desired=desired,
+            why=why,
         )
-        for i in range(len(situation.current))
+        for time, candidate, replicas, demand, changed, desired, why in zip(
+            situation.now.tolist(),
+            recommendation.candidate,
+            recommendation.replicas.tolist(),
+            recommendation.demand.tolist(),
+            limits,
+            verdicts[-1].after.tolist(),
+            whys,
+            strict=True,
+        )
     ]
 
 

@@ -90,6 +90,21 @@ def _windows(observation: Observation) -> _Windows:
     )
 
 
+class Look(NamedTuple):
+    """What a network is asked with."""
+
+    features: Floats
+    """The columns of :data:`NAMES`, always finite, shape (N, F)."""
+    references: Floats
+    """What it gives in multiples of, in replicas, shape (N, 4)."""
+
+
+def look(observation: Observation) -> Look:
+    """Read features and references of N services off the same windows."""
+    windows = _windows(observation)
+    return Look(_features(observation, windows), _references(windows))
+
+
 def references(observation: Observation) -> Floats:
     """Work out what a policy gives in multiples of, in replicas, shape (N, 4).
 
@@ -117,8 +132,11 @@ def _references(windows: _Windows) -> Floats:
 
 def features(observation: Observation) -> Floats:
     """Compute the columns of :data:`NAMES` for N services; always finite."""
+    return _features(observation, _windows(observation))
+
+
+def _features(observation: Observation, windows: _Windows) -> Floats:
     profiles = observation.profiles
-    windows = _windows(observation)
     demand = windows.levels[:, :1]
     size = demand + LEAST
     sigma = np.sqrt(np.nan_to_num(observation.roughness) / 2) / profiles.capacity[:, None]
@@ -202,10 +220,15 @@ def _echo(windows: _Windows, echo: int) -> Floats:
 def _fill(windows: Floats) -> Floats:
     """Fill an unknown window with the known one before it in its row, or else after it."""
     known = np.isfinite(windows)
-    index = np.arange(windows.shape[-1])
+    gaps = ~known.all(axis=-1)
+    if not gaps.any():
+        return windows
+    # Most rows of most batches have none, and this is most of the work.
+    known, index = known[gaps], np.arange(windows.shape[-1])
     before = np.maximum.accumulate(np.where(known, index, -1), axis=-1)
     source = np.where(before >= 0, before, known.argmax(axis=-1)[..., None])
-    filled: Floats = np.take_along_axis(windows, source, axis=-1)
+    filled = windows.copy()
+    filled[gaps] = np.take_along_axis(windows[gaps], source, axis=-1)
     return filled
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -120,9 +121,18 @@ class Situation:
     memories: Sequence[Memory]
     raise_only: Sequence[str | None] = ()
 
+    @cached_property
+    def _distinct(self) -> tuple[list[Guardrails], Ints]:
+        """Limits that are told apart, and which of them each service has: a path's rows share."""
+        order: dict[int, int] = {}
+        rows = [order.setdefault(id(limit), len(order)) for limit in self.limits]
+        first = {id(limit): limit for limit in self.limits}
+        return [first[key] for key in order], np.array(rows, dtype=np.int64)
+
     def settings(self, read: Callable[[Guardrails], float]) -> Floats:
         """Read one number of every service's limits, shape (N,)."""
-        return np.array([read(limit) for limit in self.limits], dtype=np.float64)
+        distinct, rows = self._distinct
+        return np.array([read(limit) for limit in distinct], dtype=np.float64)[rows]
 
     @property
     def reactive(self) -> Ints:
@@ -163,16 +173,16 @@ def metric_loss(desired: Ints, at: Situation) -> Verdict:
     """
     lost = at.lost
     long = lost & (at.rate_age > at.settings(lambda limit: limit.metric_loss.after))
-    action = np.array([limit.metric_loss.action for limit in at.limits])
     fixed = at.settings(lambda limit: limit.metric_loss.replicas or 0).astype(np.int64)
-    target = np.where(long & (action == LossAction.REPLICAS), fixed, 0)
-    target = np.where(long & (action == LossAction.REACTIVE), at.reactive, target)
+    formula = at.settings(lambda limit: limit.metric_loss.action is LossAction.REACTIVE) > 0
+    # Those without a fixed number have 0 of them.
+    target = np.where(long, np.where(formula, at.reactive, fixed), 0)
     after = np.where(lost, np.maximum(at.current, target), desired)
 
     def reason(i: int) -> str:
         if not np.isfinite(at.rate_age[i]):
             return "no rate is known yet: the replicas are held"
-        what = action[i] if long[i] else LossAction.HOLD
+        what = at.limits[i].metric_loss.action if long[i] else LossAction.HOLD
         return f"the newest rate is {at.rate_age[i]:.0f} s old: {what}, never fewer"
 
     return Verdict("onMetricLoss", desired, after, reason)
@@ -223,11 +233,15 @@ def raise_only(desired: Ints, at: Situation) -> Verdict:
 def behavior(desired: Ints, at: Situation) -> Verdict:
     """Limit speed and eagerness as autoscaling/v2 does."""
     after = desired.copy()
-    for i, (limit, memory) in enumerate(zip(at.limits, at.memories, strict=True)):
-        if limit.behavior != _UNLIMITED:
-            after[i] = behaviors.apply(
-                limit.behavior, memory, float(at.now[i]), int(at.current[i]), int(desired[i])
-            )
+    limited = at.settings(lambda limit: limit.behavior != _UNLIMITED)
+    for i in np.flatnonzero(limited).tolist():
+        after[i] = behaviors.apply(
+            at.limits[i].behavior,
+            at.memories[i],
+            float(at.now[i]),
+            int(at.current[i]),
+            int(desired[i]),
+        )
     return Verdict(
         "behavior",
         desired,

@@ -11,10 +11,12 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headstart_policy.types import Floats
+    from headstart_policy.types import Floats, Ints
 
 DAY = 86_400.0
 WEEK = 7 * DAY
+# 2.1 / 0.7 is 3.0000000000000004 intervals in floats; a ceiling without this slack adds one.
+_SLACK = 1e-9
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,12 @@ class Profiles:
     def __len__(self) -> int:
         """Count the services."""
         return len(self.capacity)
+
+    @property
+    def lead_steps(self) -> Ints:
+        """Whole intervals from asking for a replica to it being ready, at least 1, shape (N,)."""
+        steps = np.ceil(self.lead_time / self.interval - _SLACK)
+        return np.maximum(steps, 1).astype(np.int64)
 
     @classmethod
     def stack(cls, profiles: Sequence[Profile], seasons: int = 2) -> Profiles:

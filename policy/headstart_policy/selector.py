@@ -17,12 +17,13 @@ Prediction, Learning, and Games, sections 2.11 and 4.3.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from headstart_policy.features import features, references
+from headstart_policy.behavior import NO_LIMIT
+from headstart_policy.features import look
+from headstart_policy.guardrails import FRESH_INTERVALS
 from headstart_policy.observation import recent_peak
 from headstart_policy.physics import expected_outcome
 from headstart_policy.profile import Profiles
@@ -31,7 +32,6 @@ from headstart_policy.reactive import ceil_replicas, reactive
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from headstart_policy.artifact import Policy
     from headstart_policy.network import Network
     from headstart_policy.observation import Observation
     from headstart_policy.types import Bools, Floats, Ints
@@ -63,8 +63,7 @@ SATURATED = 0.95
 LONGEST_LEAD = 64
 
 
-@dataclass(frozen=True)
-class Scores:
+class Scores(NamedTuple):
     """What the selector knows of N services.
 
     Attributes
@@ -77,7 +76,9 @@ class Scores:
         Discounted sum of the demand, replicas, shape (N,).
     asked
         What each candidate would have asked for in the newest intervals, newest first, shape
-        (N, C, W); -1 before the first.
+        (N, C, W), W the longest lead time and one more; all of it -1 before the first.
+    ready
+        Replicas that served when the newest was asked, shape (N,); -1 before the first.
     chosen
         Index of the candidate that is followed, shape (N,).
     """
@@ -86,6 +87,7 @@ class Scores:
     weight: Floats
     fleet: Floats
     asked: Ints
+    ready: Ints
     chosen: Ints
 
     @classmethod
@@ -97,40 +99,56 @@ class Scores:
             weight=np.zeros(services),
             fleet=np.zeros(services),
             asked=np.full((services, len(NAMES), width), -1, dtype=np.int64),
+            ready=np.full(services, -1, dtype=np.int64),
             chosen=np.full(services, NETWORK, dtype=np.int64),
         )
 
     @classmethod
     def stack(cls, parts: Sequence[Scores]) -> Scores:
-        """Put services side by side; the shorter pasts are padded."""
-        width = max(part.asked.shape[2] for part in parts)
-        asked = np.full((len(parts), len(NAMES), width), -1, dtype=np.int64)
-        for row, part in zip(asked, parts, strict=True):
-            row[:, : part.asked.shape[2]] = part.asked[0]
+        """Put single services side by side; shorter pasts are padded with what is not looked at."""
+        widths = np.array([part.asked.shape[2] for part in parts])
+        asked = np.full((len(parts), len(NAMES), widths.max()), -1, dtype=np.int64)
+        own = np.arange(widths.max()) < widths[:, None, None]
+        asked[np.broadcast_to(own, asked.shape)] = np.concatenate(
+            [part.asked.ravel() for part in parts]
+        )
         return cls(
             costs=np.concatenate([part.costs for part in parts]),
             weight=np.concatenate([part.weight for part in parts]),
             fleet=np.concatenate([part.fleet for part in parts]),
             asked=asked,
+            ready=np.concatenate([part.ready for part in parts]),
             chosen=np.concatenate([part.chosen for part in parts]),
         )
 
+    def split(self, lead_steps: Ints) -> list[Scores]:
+        """Take the services apart, whose lead times are ``lead_steps`` intervals, shape (N,)."""
+        return [self.one(i, steps) for i, steps in enumerate(lead_steps.tolist())]
+
     def one(self, i: int, lead_steps: int) -> Scores:
-        """Take service i, whose lead time is ``lead_steps`` intervals."""
+        """Take service i, whose lead time is ``lead_steps`` intervals.
+
+        Where it is longer than it was, the oldest that is known stands for what was before.
+        """
         width, row = min(lead_steps, LONGEST_LEAD) + 1, slice(i, i + 1)
         asked = self.asked[row, :, :width]
         if asked.shape[2] < width:
-            missing = width - asked.shape[2]
-            asked = np.pad(asked, ((0, 0), (0, 0), (0, missing)), constant_values=-1)
-        return Scores(self.costs[row], self.weight[row], self.fleet[row], asked, self.chosen[row])
+            asked = np.pad(asked, ((0, 0), (0, 0), (0, width - asked.shape[2])), mode="edge")
+        costs, weight, fleet, _, ready, chosen = self
+        return Scores(costs[row], weight[row], fleet[row], asked, ready[row], chosen[row])
+
+    def forget_past(self) -> Scores:
+        """Keep the costs, but price nothing by what was asked for before now."""
+        return self._replace(asked=np.full_like(self.asked, -1))
 
     def to_json(self) -> dict[str, Any]:
         """Turn one service's scores into plain values; the inverse is :meth:`from_json`."""
         return {
-            "costs": [round(float(cost), 3) for cost in self.costs[0]],
-            "weight": round(float(self.weight[0]), 3),
-            "fleet": round(float(self.fleet[0]), 3),
+            "costs": self.costs[0].tolist(),
+            "weight": float(self.weight[0]),
+            "fleet": float(self.fleet[0]),
             "asked": self.asked[0].tolist(),
+            "ready": int(self.ready[0]),
             "chosen": int(self.chosen[0]),
         }
 
@@ -143,19 +161,43 @@ class Scores:
         KeyError, TypeError, ValueError
             The document holds no scores, or those of other candidates.
         """
-        scores = cls(
-            costs=np.array([document["costs"]], dtype=np.float64),
-            weight=np.array([document["weight"]], dtype=np.float64),
-            fleet=np.array([document["fleet"]], dtype=np.float64),
-            asked=np.array([document["asked"]], dtype=np.int64),
-            chosen=np.array([document["chosen"]], dtype=np.int64),
+        count = len(NAMES)
+        costs = _numbers(document, "costs", (count,), "if", -np.inf, np.inf)
+        weight = _numbers(document, "weight", (), "if", 0.0, np.inf)
+        fleet = _numbers(document, "fleet", (), "if", 0.0, np.inf)
+        ready = _numbers(document, "ready", (), "i", -1, NO_LIMIT)
+        chosen = _numbers(document, "chosen", (), "i", 0, count - 1)
+        width = len(document["asked"][0])
+        asked = _numbers(document, "asked", (count, width), "i", -1, NO_LIMIT)
+        if not 1 <= width <= LONGEST_LEAD + 1:
+            raise ValueError(f"asked has {width} intervals, must be in [1, {LONGEST_LEAD + 1}]")
+        if (asked < 0).any() and not (asked < 0).all():
+            raise ValueError("asked has holes")
+        return cls(
+            costs=costs[None].astype(np.float64),
+            weight=weight.reshape(1).astype(np.float64),
+            fleet=fleet.reshape(1).astype(np.float64),
+            asked=asked[None].astype(np.int64),
+            ready=ready.reshape(1).astype(np.int64),
+            chosen=chosen.reshape(1).astype(np.int64),
         )
-        shapes = (scores.costs.shape, scores.asked.shape[:2])
-        if shapes != ((1, len(NAMES)), (1, len(NAMES))) or scores.asked.ndim != 3:  # noqa: PLR2004
-            raise ValueError(f"scores have shapes {shapes}, there are {len(NAMES)} candidates")
-        if not 0 <= scores.chosen[0] < len(NAMES) or not np.isfinite(scores.costs).all():
-            raise ValueError("scores choose an unknown candidate, or are not finite")
-        return scores
+
+
+def _numbers(
+    document: Mapping[str, Any],
+    key: str,
+    shape: tuple[int, ...],
+    kinds: str,
+    least: float,
+    most: float,
+) -> Any:
+    """Read an array that somebody may have edited by hand."""
+    values = np.array(document[key])
+    if values.shape != shape or values.dtype.kind not in kinds:
+        raise ValueError(f"{key} has shape {values.shape} of {values.dtype}, must have {shape}")
+    if not (np.isfinite(values) & (values >= least) & (values <= most)).all():
+        raise ValueError(f"{key} must be finite, in [{least}, {most}]")
+    return values
 
 
 class Fleet(NamedTuple):
@@ -165,14 +207,9 @@ class Fleet(NamedTuple):
     current: Ints
 
 
-def propose(policy: Policy, observation: Observation) -> Ints:
-    """Ask all candidates, shape (N, C)."""
-    return propose_by(policy.network, observation)
-
-
-def propose_by(network: Network, observation: Observation) -> Ints:
+def propose(network: Network, observation: Observation) -> Ints:
     """Ask a network at all hedges, and the reactive formula, shape (N, C)."""
-    exact = network.replicas(features(observation), references(observation))
+    exact = network.replicas(*look(observation))
     hedged = ceil_replicas(exact[:, None] * np.array(HEDGES))
     peak, capacity = recent_peak(observation), observation.profiles.capacity
     formula = [reactive(peak, capacity, utilization) for utilization in UTILIZATIONS]
@@ -193,13 +230,11 @@ def price(rate: Floats, ready: Ints, asked: Ints, profiles: Profiles) -> Floats:
     profiles
         Of the N services.
     """
-    rows = np.repeat(np.arange(len(rate)), ready.shape[1])
-    each = Profiles(**{name: value[rows] for name, value in vars(profiles).items()})
-    dollars = expected_outcome(
-        rate[rows], ready.ravel(), asked.ravel(), each, each.capacity_correlation
-    ).dollars
+    # Columns, which numpy stretches over the candidates.
+    each = Profiles(**{name: value[:, None] for name, value in vars(profiles).items()})
+    dollars = expected_outcome(rate[:, None], ready, asked, each, each.capacity_correlation).dollars
     costs: Floats = -dollars / (each.replica_cost * each.interval)
-    return costs.reshape(ready.shape)
+    return costs
 
 
 def learn(
@@ -220,52 +255,171 @@ def learn(
     lead_steps
         Whole intervals from asking to ready, shape (N,).
     """
-    width = scores.asked.shape[2]
-    within = np.arange(width) <= np.minimum(lead_steps, LONGEST_LEAD)[:, None]
-    # Before the first interval there was the fleet that ran.
-    asked = np.where(scores.asked >= 0, scores.asked, fleet.ready[:, None, None])
-    ready = np.where(within[:, None, :], asked, np.iinfo(np.int64).max).min(axis=2)
     known = np.isfinite(rate) & (scores.asked[:, 0, 0] >= 0)
     came = np.where(known, rate, 0.0)
-    full = came >= SATURATED * fleet.ready * profiles.capacity
-    least_ready = np.where(full, fleet.ready, 0)[:, None]
-    least_asked = np.where(full, fleet.current, 0)[:, None]
-    cost = price(
-        came, np.maximum(ready, least_ready), np.maximum(asked[..., 0], least_asked), profiles
-    )
+    # A replica that became ready at the end of the interval has not served in it.
+    served = np.minimum(scores.ready, fleet.ready)
+    full = known & (came >= SATURATED * served * profiles.capacity)
+    ready = np.maximum(_ready(scores.asked, lead_steps), np.where(full, served, 0)[:, None])
+    asked = np.maximum(scores.asked[..., 0], np.where(full, fleet.current, 0)[:, None])
+    cost = price(came, ready, asked, profiles)
+    cost[full] = _no_dearer_than_leaner(cost[full], ready[full])
     return passed(scores, cost, came / profiles.capacity, known, profiles)
+
+
+def _no_dearer_than_leaner(cost: Floats, ready: Ints) -> Floats:
+    """Let no candidate pay for having had more ready than another, each of shape (K, C).
+
+    Where the rate was cut off nobody knows what the surplus would have been good for.
+    """
+    leaner = ready[:, None, :] <= ready[:, :, None]
+    least: Floats = np.where(leaner, cost[:, None, :], np.inf).min(axis=2)
+    return least
+
+
+def _ready(asked: Ints, lead_steps: Ints) -> Ints:
+    """Take the least that was asked for over each lead time, shape (N, C).
+
+    What :func:`headstart_policy.physics.ready_path` does for a whole path.
+    """
+    ready = asked[..., 0].copy()
+    for age in range(1, asked.shape[2]):
+        # A few columns at a time: a mask of all of them costs more than the pass itself.
+        reach = lead_steps >= age
+        np.minimum(ready, asked[..., age], out=ready, where=reach[:, None])
+    return ready
+
+
+class _Verdict(NamedTuple):
+    """Who leads, and by how much the others are behind."""
+
+    leader: Ints
+    """Index of the cheapest candidate, shape (..., N)."""
+    beaten: Bools
+    """Whether the leader is better than a candidate by the margin, shape (..., N, C)."""
 
 
 def passed(
     scores: Scores, cost: Floats, demand: Floats, known: Bools, profiles: Profiles
 ) -> Scores:
     """Add the costs of an interval, shape (N, C), where they are known, and choose anew."""
-    keep = np.where(known, 0.5 ** (profiles.interval / (HALF_LIFE * profiles.lead_time)), 1.0)
+    keep = np.where(known, _keep(profiles), 1.0)
     costs = keep[:, None] * scores.costs + np.where(known[:, None], cost, 0.0)
     weight = keep * scores.weight + known
     fleet = keep * scores.fleet + np.where(known, demand, 0.0)
-    # The prior fades as evidence comes; it is priced by the mean fleet, and by one replica more.
+    leader, beaten = _judge(costs, weight, fleet, profiles)
+    better = known & beaten[np.arange(len(leader)), scores.chosen]
+    chosen = np.where(better, leader, scores.chosen)
+    return scores._replace(costs=costs, weight=weight, fleet=fleet, chosen=chosen)
+
+
+def passed_all(
+    scores: Scores, costs: Floats, demand: Floats, known: Bools, profiles: Profiles
+) -> tuple[Ints, Scores]:
+    """Pass T intervals one after the other: what :func:`passed` does T times, in one go.
+
+    Parameters
+    ----------
+    scores
+        Before the first.
+    costs, demand, known
+        As for :func:`passed`, shape (T, N, C), (T, N) and (T, N).
+    profiles
+        Of the N services.
+
+    Returns
+    -------
+    Who is followed in each interval, shape (T, N), and the scores after the last.
+    """
+    keep = np.where(known, _keep(profiles), 1.0)[..., None]
+    # The sums decay alike: one row for all of them, so that an interval is one pass.
+    sums = np.concatenate([costs, np.ones_like(demand)[..., None], demand[..., None]], axis=2)
+    sums[~known] = 0.0
+    newest = np.column_stack([scores.costs, scores.weight, scores.fleet])
+    for step, kept in zip(sums, keep, strict=True):
+        step += kept * newest  # noqa: PLW2901  # A row of ``sums``, in place.
+        newest = step
+    weight, fleet = sums[..., -2], sums[..., -1]
+    leader, beaten = _judge(sums[..., :-2], weight, fleet, profiles)
+    beaten &= known[..., None]
+    chosen = np.empty_like(leader)
+    follow, rows = scores.chosen, np.arange(len(scores.chosen))
+    for t in range(len(chosen)):
+        chosen[t] = follow
+        follow = np.where(beaten[t, rows, follow], leader[t], follow)
+    return chosen, scores._replace(
+        costs=newest[:, :-2], weight=newest[:, -2], fleet=newest[:, -1], chosen=follow
+    )
+
+
+def _keep(profiles: Profiles) -> Floats:
+    """What an interval leaves of what was learned before it, shape (N,)."""
+    kept: Floats = 0.5 ** (profiles.interval / (HALF_LIFE * profiles.lead_time))
+    return kept
+
+
+def _judge(costs: Floats, weight: Floats, fleet: Floats, profiles: Profiles) -> _Verdict:
+    """Weigh costs, shape (..., N, C), against the prior, which fades as evidence comes.
+
+    The prior is priced by the mean fleet, and by one replica more.
+    """
     size = fleet / np.maximum(weight, 1.0) + 1.0
     intervals = PRIOR_WEIGHT * profiles.lead_time / profiles.interval
-    total = costs + PRIOR * (size * np.maximum(intervals - weight, 0.0))[:, None]
-    leader = total.argmin(axis=1)
-    rows = np.arange(len(leader))
-    gain = total[rows, scores.chosen] - total[rows, leader]
-    better = known & (gain > MARGIN * size * np.maximum(weight, intervals))
-    chosen = np.where(better, leader, scores.chosen)
-    return Scores(costs, weight, fleet, scores.asked, chosen)
+    total = costs + PRIOR * (size * np.maximum(intervals - weight, 0.0))[..., None]
+    margin = MARGIN * size * np.maximum(weight, intervals)
+    behind = total - total.min(axis=-1, keepdims=True)
+    return _Verdict(total.argmin(axis=-1), behind > margin[..., None])
 
 
-def remember(scores: Scores, asked: Ints) -> Scores:
-    """Note what the candidates asked for now, after the guardrails, shape (N, C)."""
-    past = np.concatenate([asked[..., None], scores.asked[..., :-1]], axis=2)
-    return Scores(scores.costs, scores.weight, scores.fleet, past, scores.chosen)
+def remember(scores: Scores, asked: Ints, ready: Ints, lost: Bools) -> Scores:
+    """Note what the candidates asked for now.
+
+    Parameters
+    ----------
+    scores
+        Of N services.
+    asked
+        After the guardrails, shape (N, C).
+    ready
+        Replicas that serve, shape (N,): before the first interval there was the fleet that ran.
+    lost
+        Whether there is no rate to decide on, shape (N,): every candidate holds.
+    """
+    begun = scores.asked[:, :1, :1] >= 0
+    before = np.where(begun, scores.asked, ready[:, None, None])
+    newest = np.where(lost[:, None], before[..., 0], asked)
+    past = np.concatenate([newest[..., None], before[..., :-1]], axis=2)
+    return scores._replace(asked=past, ready=ready)
 
 
-def why(scores: Scores, i: int) -> str:
-    """Say in words why service i follows its candidate."""
-    chosen, weight = int(scores.chosen[i]), float(scores.weight[i])
-    if chosen == NETWORK:
-        return NAMES[NETWORK]
-    saved = (scores.costs[i, NETWORK] - scores.costs[i, chosen]) / max(weight, 1.0)
-    return f"{NAMES[chosen]} (the network alone would have cost {saved:.2g} replicas more so far)"
+def resume(scores: Scores, missed: int) -> Scores:
+    """Go on after so many intervals without a decision; less than 0: this one was decided for.
+
+    While an operator is away nothing changes the fleet, so for a few intervals every candidate
+    stands by what it asked for last. After more, what they would have asked for is not known, and
+    nothing may be priced over the gap: they begin with the fleet that runs, and keep their costs.
+    """
+    if missed == 0:
+        return scores
+    if not 0 < missed <= FRESH_INTERVALS:
+        return scores.forget_past()
+    width = scores.asked.shape[2]
+    older = np.maximum(np.arange(width) - missed, 0)
+    return scores._replace(asked=scores.asked[..., older])
+
+
+def why(scores: Scores) -> list[str | None]:
+    """Say in words why another candidate than the network itself is followed; ``None``: none is."""
+    rows = np.arange(len(scores.chosen))
+    saved = scores.costs[:, NETWORK] - scores.costs[rows, scores.chosen]
+    each = saved / np.maximum(scores.weight, 1.0)
+    return [
+        None if chosen == NETWORK else _saving(float(each[i]))
+        for i, chosen in enumerate(scores.chosen.tolist())
+    ]
+
+
+def _saving(saved: float) -> str:
+    if saved <= 0:
+        return "the network has not been clearly cheaper since"
+    return f"the network alone would have cost {saved:.2g} replicas more, on average"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -11,27 +11,36 @@ from headstart_policy.decision import Recommendation, recommend
 from headstart_training.threads import cores
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from headstart_policy.artifact import Policy
     from headstart_policy.observation import Observation
+
+T = TypeVar("T")
 
 # Rows of one batch: their features fit a core's cache, which halves the time of a row.
 _ROWS = 1000
 
 
-def recommend_all(policy: Policy, observation: Observation) -> Recommendation:
-    """Ask the policy as :func:`headstart_policy.decision.recommend` does, on all cores.
+def ask_all(ask: Callable[[Observation], T], observation: Observation) -> list[T]:
+    """Call ``ask`` with batches of an observation, in order, on all cores.
 
     A decision does not depend on its batch, so batches may be as small as is quick.
     """
 
-    def ask(first: int) -> Recommendation:
+    def batch(first: int) -> T:
         rows = np.arange(first, min(first + _ROWS, len(observation)))
-        return recommend(policy, observation.take(rows))
+        return ask(observation.take(rows))
 
     with ThreadPoolExecutor(cores()) as pool:
-        parts = list(pool.map(ask, range(0, len(observation), _ROWS)))
+        return list(pool.map(batch, range(0, len(observation), _ROWS)))
+
+
+def recommend_all(policy: Policy, observation: Observation) -> Recommendation:
+    """Ask the policy as :func:`headstart_policy.decision.recommend` does, on all cores."""
+    parts = ask_all(lambda batch: recommend(policy, batch), observation)
     return Recommendation(
-        candidate=parts[0].candidate,
+        candidate=[name for part in parts for name in part.candidate],
         replicas=np.concatenate([part.replicas for part in parts]),
         demand=np.concatenate([part.demand for part in parts]),
         outside=[reason for part in parts for reason in part.outside],

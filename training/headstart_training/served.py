@@ -12,14 +12,16 @@ import numpy as np
 
 from headstart_policy import envelope, selector
 from headstart_policy.behavior import Memory
-from headstart_policy.decision import recommend
 from headstart_policy.guardrails import Situation, allowed, guard
 from headstart_policy.observation import WARMING_BINS, Observation, recent_peak
 from headstart_policy.selector import Scores
+from headstart_training.batches import ask_all, recommend_all
 from headstart_training.contest import settle
 from headstart_training.simulator import take_profiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from headstart_policy.artifact import Policy
     from headstart_policy.guardrails import Guardrails
     from headstart_policy.types import Bools, Floats, Ints
@@ -56,7 +58,7 @@ def network(world: World, policy: Policy, guardrails: Guardrails) -> Ints:
     if guardrails.behavior.horizon:
         raise ValueError("guardrails with a behavior need the operator's memory")
     observation = observations(world)
-    asked = recommend(policy, observation)
+    asked = recommend_all(policy, observation)
     situation = _situation(world, observation, asked.outside, guardrails)
     desired = guard(asked.replicas, situation)[-1].after
     lost = situation.lost.reshape(world.rates.shape)
@@ -99,23 +101,29 @@ def _followed(
         raise ValueError("guardrails with a behavior need the operator's memory")
     services, steps = world.rates.shape
     observation = observations(world)
-    outside = envelope.leaves(policy.envelope, observation)
-    situation = _situation(world, observation, outside, guardrails)
-    asked = allowed(selector.propose(policy, observation), situation)
-    asked = asked.reshape(services, steps, -1).transpose(0, 2, 1)
-    lost = situation.lost.reshape(services, steps)
-    asked = np.stack(
-        [_held(asked[:, k], lost, world.initial) for k in range(asked.shape[1])], axis=1
+    parts = ask_all(
+        lambda batch: (
+            selector.propose(policy.network, batch),
+            envelope.leaves(policy.envelope, batch),
+        ),
+        observation,
     )
-    costs = np.stack([_costs(world, asked[:, k]) for k in range(asked.shape[1])], axis=1)
-    demand = world.rates / world.profiles.capacity[:, None]
-    known = np.isfinite(world.rates)
-    scores = scores or Scores.begin(services, 1)
-    chosen = np.empty((services, steps), dtype=np.int64)
-    for t in range(steps):
-        chosen[:, t] = scores.chosen
-        scores = selector.passed(scores, costs[..., t], demand[:, t], known[:, t], world.profiles)
-    desired: Ints = np.take_along_axis(asked, chosen[:, None], axis=1)[:, 0]
+    outside = [reason for _, reasons in parts for reason in reasons]
+    situation = _situation(world, observation, outside, guardrails)
+    asked = allowed(np.concatenate([proposals for proposals, _ in parts]), situation)
+    lost = situation.lost.reshape(services, steps)
+    paths = [
+        _held(one.reshape(services, steps), lost, world.initial)
+        for one in np.ascontiguousarray(asked.T)
+    ]
+    chosen, scores = selector.passed_all(
+        scores or Scores.begin(services, 1),
+        np.stack([_costs(world, path).T for path in paths], axis=2),
+        (world.rates / world.profiles.capacity[:, None]).T,
+        np.isfinite(world.rates).T,
+        world.profiles,
+    )
+    desired: Ints = np.choose(chosen.T, paths)
     return desired, scores
 
 
@@ -127,7 +135,7 @@ def _costs(world: World, asked: Ints) -> Floats:
 
 
 def _situation(
-    world: World, observation: Observation, outside: list[str | None], guardrails: Guardrails
+    world: World, observation: Observation, outside: Sequence[str | None], guardrails: Guardrails
 ) -> Situation:
     services, steps = world.rates.shape
     count = services * steps

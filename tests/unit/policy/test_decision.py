@@ -92,7 +92,7 @@ def test_outside_of_the_envelope_says_which_bound() -> None:
 
 def test_the_reactive_candidate_is_the_formula() -> None:
     recommendation = recommend_reactive(an_observation(np.full((1, 50), 70.0)))
-    assert recommendation.candidate == "reactive"
+    assert recommendation.candidate == ["reactive"]
     assert recommendation.replicas.tolist() == [20]
     assert recommendation.demand == pytest.approx([14.0])
 
@@ -108,7 +108,7 @@ def test_an_unknown_load_asks_for_nothing_and_guardrails_hold() -> None:
 def test_memory_keeps_what_was_wanted_before_behavior() -> None:
     limits = Guardrails(max_replicas=100, behavior=Behavior(down=Rules(window=300.0)))
     situation = a_situation(limits=[limits])
-    recommendation = Recommendation("network", np.array([9]), np.array([8.0]), [None])
+    recommendation = Recommendation(["network"], np.array([9]), np.array([8.0]), [None])
     (first,) = decide(recommendation, situation)
     memory = remember(first, situation, 0)
     assert memory.recommendations == ((1000.0, 9),)
