@@ -5,14 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from headstart_operator.service import Sight, situation
-from headstart_policy.decision import Decision, decide, recommend, recommend_reactive
+from headstart_policy import envelope
+from headstart_policy.decision import (
+    Decision,
+    Recommendation,
+    decide,
+    recommend,
+    recommend_reactive,
+    recommend_selected,
+)
 from headstart_policy.observation import Observation
+from headstart_policy.selector import Scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from headstart_operator.selection import Selection
+    from headstart_policy.artifact import Policy
 
 # Those that are ready within so many seconds are decided together.
 WINDOW = 0.01
@@ -21,19 +34,53 @@ _log = logging.getLogger(__name__)
 
 
 class Verdict(NamedTuple):
-    """A decision, and which bound of the envelope was left (``None``: none)."""
+    """A decision, and what it leaves behind."""
 
     decision: Decision
     outside: str | None
+    """Which bound of the envelope was left; ``None``: none."""
+    selection: Selection | None
+    """What the selector knows now; ``None``: it has nothing to choose from."""
 
 
 def decide_together(sights: Sequence[Sight]) -> list[Verdict]:
     """Decide for services that share one artefact, in order."""
     observation = Observation.concatenate([sight.observation for sight in sights])
     policy = sights[0].policy
+    if policy is not None and policy.selects:
+        return _decide_selected(sights, policy, observation)
     asked = recommend_reactive(observation) if policy is None else recommend(policy, observation)
-    decisions = decide(asked, situation(sights, asked.outside))
-    return [Verdict(*pair) for pair in zip(decisions, asked.outside, strict=True)]
+    return _verdicts(sights, observation, asked, [None] * len(sights))
+
+
+def _decide_selected(
+    sights: Sequence[Sight], policy: Policy, observation: Observation
+) -> list[Verdict]:
+    outside = envelope.leaves(policy.envelope, observation)
+    before = [sight.selection for sight in sights if sight.selection is not None]
+    asked, scores = recommend_selected(
+        policy,
+        observation,
+        situation(sights, observation, outside),
+        Scores.stack([selection.scores for selection in before]),
+    )
+    after = scores.split(observation.profiles.lead_steps)
+    left = [
+        # On half of a history nothing is learned: the time at which it was must not move either.
+        replace(selection, scores=one) if sight.history_loaded else sight.memory.selection
+        for sight, selection, one in zip(sights, before, after, strict=True)
+    ]
+    return _verdicts(sights, observation, asked, left)
+
+
+def _verdicts(
+    sights: Sequence[Sight],
+    observation: Observation,
+    asked: Recommendation,
+    left: Sequence[Selection | None],
+) -> list[Verdict]:
+    decisions = decide(asked, situation(sights, observation, asked.outside))
+    return [Verdict(*parts) for parts in zip(decisions, asked.outside, left, strict=True)]
 
 
 class Batcher:

@@ -292,9 +292,12 @@ class Controller:
             message = f"{scale.replicas} -> {decision.desired} replicas: {decision.reason}"
             self._event(service, events.NORMAL, "Scaled", message)
         behavior = remember(
-            decision, situation([sight], [verdict.outside]), 0, carried_out=carried_out
+            decision,
+            situation([sight], sight.observation, [verdict.outside]),
+            0,
+            carried_out=carried_out,
         )
-        service.memory = replace(service.memory, behavior=behavior)
+        service.memory = replace(service.memory, behavior=behavior, selection=verdict.selection)
         return replace(
             facts,
             inactive=inactive,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart_operator.contest import Contest
 from headstart_operator.lead_times import LeadTimes
+from headstart_operator.selection import Selection
 from headstart_policy.behavior import Memory as BehaviorMemory
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Memory:
     lead_times: LeadTimes = field(default_factory=LeadTimes)
     contest: Contest = field(default_factory=Contest)
     behavior: BehaviorMemory = field(default_factory=BehaviorMemory)
+    selection: Selection | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; the inverse is :meth:`from_json`."""
@@ -30,6 +32,7 @@ class Memory:
             "leadTimes": self.lead_times.to_json(),
             "contest": self.contest.to_json(),
             "behavior": self.behavior.to_json(),
+            "scores": self.selection.to_json() if self.selection else None,
         }
 
     @classmethod
@@ -45,6 +48,8 @@ class Memory:
                 LeadTimes.from_json(document["leadTimes"]),
                 Contest.from_json(document["contest"]),
                 BehaviorMemory.from_json(document["behavior"]),
+                # Those of other candidates must not take the rest with them.
+                Selection.from_json(document.get("scores")),
             )
         except (AttributeError, KeyError, TypeError, ValueError):
             return cls()

@@ -80,7 +80,9 @@ class Metrics:
             number = {"True": 1, "False": 0}.get(condition["status"], -1)
             self.condition.labels(namespace, name, condition["type"]).set(number)
         if decision:
-            self.decisions.labels(namespace, name, decision.candidate).inc()
+            # The network or the formula; each of its hedges would be a series of its own.
+            kind = decision.candidate.partition(" ")[0]
+            self.decisions.labels(namespace, name, kind).inc()
         if facts.problem:
             self.errors.labels(namespace, name, facts.problem.reason).inc()
 

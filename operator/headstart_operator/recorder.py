@@ -2,7 +2,7 @@
 
 Lines, by ``kind``: ``artifact`` (a policy file, base64), ``history`` (a service's grids as they
 are when it begins or its lead time changes), ``decision`` (the rates since the last line, the
-observation, the guardrails' situation, and the decision).
+observation, the guardrails' situation, the scores before it, and the decision).
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Recorder:
             ],
             observation=sight.observation.to_json(),
             situation=_situation(sight),
+            scores=sight.selection.scores.to_json() if sight.selection else None,
             artifact=sight.policy.digest if sight.policy else None,
             decision=decision.to_json(),
         )

@@ -17,6 +17,7 @@ from headstart_operator.history import History
 from headstart_operator.memory import Memory
 from headstart_operator.pods import Census, Stopwatch
 from headstart_operator.resource import Mode, Spec, SpecError
+from headstart_operator.selection import go_on
 from headstart_operator.sources.prometheus import Reason
 from headstart_operator.status import Facts, Problem, parse_time
 from headstart_policy.guardrails import FRESH_INTERVALS, Situation
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from headstart_operator.batch import Verdict
+    from headstart_operator.selection import Selection
     from headstart_operator.targets import Scale
     from headstart_policy.artifact import Policy
     from headstart_policy.profile import Profile
@@ -54,6 +56,8 @@ class Sight:
         The instant of the grid that is decided for, s since the epoch.
     profile, spec, memory
         Of the service.
+    selection
+        What the selector goes on from; ``None``: the policy leaves it nothing to choose from.
     observation
         Of one service.
     rate, rate_age
@@ -70,6 +74,7 @@ class Sight:
     spec: Spec
     profile: Profile
     memory: Memory
+    selection: Selection | None
     observation: Observation
     rate: float
     rate_age: float
@@ -207,6 +212,11 @@ class Service:
             spec=spec,
             profile=profile,
             memory=self.memory,
+            selection=(
+                go_on(self.memory.selection, self.policy, profile, time)
+                if self.policy is not None and self.policy.selects
+                else None
+            ),
             observation=observation,
             rate=rate,
             rate_age=age,
@@ -286,16 +296,18 @@ def _same_grids(one: Profile, other: Profile) -> bool:
     )
 
 
-def situation(sights: Sequence[Sight], outside: Sequence[str | None]) -> Situation:
+def situation(
+    sights: Sequence[Sight], observation: Observation, outside: Sequence[str | None]
+) -> Situation:
     """Put the sights of N services side by side, as the guardrails want them."""
     return Situation(
         now=np.array([sight.time for sight in sights]),
         interval=np.array([sight.profile.interval for sight in sights]),
-        current=np.concatenate([sight.observation.current for sight in sights]),
+        current=observation.current,
         rate=np.array([sight.rate for sight in sights]),
         rate_age=np.array([sight.rate_age for sight in sights]),
-        peak=np.concatenate([recent_peak(sight.observation) for sight in sights]),
-        capacity=np.array([sight.profile.capacity for sight in sights]),
+        peak=recent_peak(observation),
+        capacity=observation.profiles.capacity,
         history_loaded=np.array([sight.history_loaded for sight in sights], dtype=bool),
         outside=outside,
         limits=[sight.spec.limits() for sight in sights],

@@ -243,6 +243,8 @@ def _gist(status: Document) -> str:
     behavior = dict(memory.get("behavior") or {})
     behavior["recommendations"] = [count for _, count in behavior.get("recommendations", ())]
     memory["behavior"] = behavior
+    # The scores move at every decision; who is followed is news.
+    memory["scores"] = (memory.get("scores") or {}).get("chosen")
     numbers = (
         "observedGeneration",
         "readyReplicas",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ class Policy:
     card: dict[str, Any]
     digest: str
 
-    @property
+    @cached_property
     def selects(self) -> bool:
         """Whether the network looks at the load alone, so that what it would ask can be priced.
 

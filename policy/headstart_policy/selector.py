@@ -422,4 +422,5 @@ def why(scores: Scores) -> list[str | None]:
 def _saving(saved: float) -> str:
     if saved <= 0:
         return "the network has not been clearly cheaper since"
-    return f"the network alone would have cost {saved:.2g} replicas more, on average"
+    # Two digits, and 100 rather than 1e+02.
+    return f"the network alone would have cost {float(f'{saved:.2g}'):g} replicas more, on average"

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart_policy import artifact
+from headstart_policy import artifact, envelope
 from headstart_policy.behavior import Memory
-from headstart_policy.decision import Decision, decide, recommend, recommend_reactive
+from headstart_policy.decision import (
+    Decision,
+    decide,
+    recommend,
+    recommend_reactive,
+    recommend_selected,
+)
 from headstart_policy.guardrails import Situation
 from headstart_policy.observation import recent_peak
+from headstart_policy.selector import Scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +62,10 @@ def replay(
     """Decide again for lines that share one artefact, in one batch."""
     digest = lines[0]["artifact"]
     policy = record.artifacts[digest] if digest else None
-    asked = recommend(policy, observation) if policy else recommend_reactive(observation)
     at = [line["situation"] for line in lines]
+    outside: Sequence[str | None] = [None] * len(lines)
+    if policy:
+        outside = envelope.leaves(policy.envelope, observation)
     situation = Situation(
         now=np.array([line["time"] for line in lines]),
         interval=np.array([spec.interval for spec in specs]),
@@ -66,9 +75,14 @@ def replay(
         peak=recent_peak(observation),
         capacity=observation.profiles.capacity,
         history_loaded=np.array([s["historyLoaded"] for s in at]),
-        outside=asked.outside,
+        outside=outside,
         limits=[spec.limits() for spec in specs],
         memories=[Memory.from_json(s["behavior"]) for s in at],
         raise_only=[s["raiseOnly"] for s in at],
     )
-    return decide(asked, situation)
+    if policy is None:
+        return decide(recommend_reactive(observation), situation)
+    if not policy.selects:
+        return decide(recommend(policy, observation), situation)
+    scores = Scores.stack([Scores.from_json(line["scores"]) for line in lines])
+    return decide(recommend_selected(policy, observation, situation, scores)[0], situation)

@@ -202,15 +202,45 @@ def test_an_unchanged_service_is_neither_scaled_nor_written(
     play(scene)
 
 
+def test_scores_are_kept_written_rarely_and_recorded(
+    play: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(statuses, "REFRESH_EVERY", 1e9)
+    monkeypatch.setattr(artifact, "builtin", lambda _: a_policy(blind=True))
+
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        for _ in range(40):
+            await stage.tick()
+        written = len(stage.api.patches)
+        before = stage.service.status["memory"]["scores"]
+        for _ in range(4):
+            status = await stage.tick()
+        assert len(stage.api.patches) == written
+        after = status["memory"]["scores"]
+        assert after["time"] - before["time"] == 60.0
+        assert after["weight"] > before["weight"] > 30
+        lines = [json.loads(line) for line in (tmp_path / "record").read_text().splitlines()]
+        assert lines[-1]["scores"]["weight"] == pytest.approx(after["weight"] - 1, abs=0.01)
+
+        # A new operator goes on from there.
+        stage.controller.forget(KEY, "u")
+        stage.upsert(status=json.loads(json.dumps(status)))
+        again = await stage.tick()
+        assert again["memory"]["scores"]["weight"] > after["weight"]
+
+    play(scene)
+
+
 def test_a_lost_rate_holds_and_says_so_after_four_intervals(play: Any) -> None:
     async def scene(stage: Stage) -> None:
         stage.upsert()
         await stage.tick()
-        held = stage.api.replicas
         FakeSource.rate = RateError(Reason.TIMEOUT, "did not answer")
         for _ in range(4):
             await stage.tick()
             assert stage.reason("RateAvailable") == "RateRead"
+        held = stage.api.replicas
         await stage.tick()
         assert stage.reason("RateAvailable") == "Timeout"
         assert stage.reason("Ready") == "RateUnavailable"

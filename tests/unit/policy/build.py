@@ -11,7 +11,7 @@ import numpy as np
 from headstart_policy import artifact
 from headstart_policy.behavior import Memory
 from headstart_policy.envelope import Envelope
-from headstart_policy.features import NAMES
+from headstart_policy.features import FLEET, NAMES
 from headstart_policy.guardrails import Guardrails, Situation
 from headstart_policy.network import Network
 from headstart_policy.observation import Observation, echoes, look_around, look_back
@@ -76,9 +76,12 @@ def a_network(seed: int = 0, width: int = 16, scale: float = 0.2) -> Network:
     )
 
 
-def a_policy(envelope: Envelope = WIDE, seed: int = 0) -> artifact.Policy:
-    """Wrap a random network in a policy."""
-    return artifact.parse(artifact.dump(a_network(seed), envelope, {"recipe": "random"}))
+def a_policy(envelope: Envelope = WIDE, seed: int = 0, *, blind: bool = False) -> artifact.Policy:
+    """Wrap a random network in a policy; one that is blind to the fleet leaves a choice."""
+    network = a_network(seed)
+    if blind:
+        network.weights[0][list(FLEET)] = 0.0
+    return artifact.parse(artifact.dump(network, envelope, {"recipe": "random"}))
 
 
 def a_situation(count: int = 1, **changes: Any) -> Situation:

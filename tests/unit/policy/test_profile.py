@@ -57,3 +57,12 @@ def test_more_seasons_than_a_policy_sees_are_refused() -> None:
     profile = Profile(5.0, 60.0, 15.0, seasons=(1000.0, 2000.0, 3000.0))
     with pytest.raises(ValueError, match="seasons has 3 entries, at most 2"):
         Profiles.stack([profile])
+
+
+def test_lead_steps_are_whole_intervals() -> None:
+    """2.1 / 0.7 is 3.0000000000000004 in floats."""
+    profiles = [
+        Profile(capacity=5.0, lead_time=lead, interval=interval, seasons=())
+        for lead, interval in ((300.0, 60.0), (301.0, 60.0), (2.1, 0.7), (5.0, 60.0))
+    ]
+    assert Profiles.stack(profiles).lead_steps.tolist() == [5, 6, 3, 1]
