@@ -14,7 +14,7 @@ import numpy as np
 
 from headstart_policy import artifact
 from headstart_policy.envelope import Envelope
-from headstart_policy.features import NAMES
+from headstart_policy.features import FLEET, NAMES
 from headstart_policy.network import Network
 from tests.cluster import APPS, CORE, ApiError, free_port, wait_until
 from tests.cluster.processes import Process
@@ -31,8 +31,13 @@ WIDE = Envelope((0, 1e6), (0, 1e6), (0, 1e6), (0, 1e12), (0, 1e12), (0, 1))
 
 
 def a_network(ratio: float) -> Network:
-    """Build a network that asks for ``ratio`` times the demand, whatever it sees."""
-    return Network((np.zeros((len(NAMES), 1)),), (np.array([np.log(ratio)]),), least=0.5, most=8.0)
+    """Build a network that asks for ``ratio`` times the demand, whatever it sees.
+
+    It looks at its fleet by a hair, so that nobody chooses one of its hedges.
+    """
+    layer = np.zeros((len(NAMES), 1))
+    layer[FLEET[0]] = 1e-9
+    return Network((layer,), (np.array([np.log(ratio)]),), least=0.5, most=8.0)
 
 
 def an_artifact(ratio: float = 1.5, envelope: Envelope = WIDE) -> bytes:

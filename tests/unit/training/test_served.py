@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
+from headstart_policy import envelope
 from headstart_policy.artifact import builtin
-from headstart_policy.guardrails import Guardrails
+from headstart_policy.behavior import Memory
+from headstart_policy.decision import decide, recommend_selected
+from headstart_policy.guardrails import Guardrails, Situation
+from headstart_policy.observation import WARMING_BINS, recent_peak
+from headstart_policy.selector import Scores
 from headstart_training.contest import Headstart, play
 from headstart_training.scenarios import draw
-from headstart_training.served import network
+from headstart_training.served import headstart, network
+from headstart_training.settings import seed_day
+from tests.unit.policy.build import a_policy
+
+if TYPE_CHECKING:
+    from headstart_policy.artifact import Policy
+    from headstart_policy.types import Ints
+    from headstart_training.simulator import World
 
 GUARDRAILS = Guardrails(max_replicas=10_000)
 
@@ -29,3 +43,44 @@ def test_a_lost_rate_holds() -> None:
     path = network(world, builtin(), GUARDRAILS)
     np.testing.assert_array_equal(path, played)
     assert (path[:, 20:40] == path[:, 19:20]).all()
+
+
+def tick_by_tick(world: World, policy: Policy) -> Ints:
+    """Decide as the operator does, one instant after the other, shape (N, T).
+
+    Nothing is saturated: from its first decision on the fleet is larger than any load.
+    """
+    services, profiles = len(world.rates), world.profiles
+    scores = Scores.begin(services, int(profiles.lead_steps.max()))
+    ready, desired = world.initial, [world.initial]
+    for t in range(world.steps):
+        warming = np.zeros((services, WARMING_BINS), dtype=np.int64)
+        seen = world.sight.observation(t, profiles, ready, warming, desired[-1])
+        situation = Situation(
+            now=t * profiles.interval,
+            interval=profiles.interval,
+            current=seen.current,
+            rate=world.sight.newest[:, t],
+            rate_age=world.sight.age[:, t],
+            peak=recent_peak(seen),
+            capacity=profiles.capacity,
+            history_loaded=np.ones(services, dtype=np.bool_),
+            outside=envelope.leaves(policy.envelope, seen),
+            limits=[GUARDRAILS] * services,
+            memories=[Memory()] * services,
+        )
+        asked, scores = recommend_selected(policy, seen, situation, scores)
+        desired.append(np.array([one.desired for one in decide(asked, situation)]))
+        ready = np.full(services, 10**6)
+    return np.stack(desired[1:], axis=1)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_operator_and_a_backtest_choose_alike(seed: int) -> None:
+    """A random network suits no service, so that many candidates are followed."""
+    world = seed_day(6, 300, seed)
+    np.testing.assert_array_equal(world.profiles.lead_steps, world.lead_steps)
+    policy = a_policy(seed=seed, blind=True)
+    served = headstart(world, policy, GUARDRAILS)
+    assert (served != network(world, policy, GUARDRAILS)).mean() > 0.1
+    np.testing.assert_array_equal(tick_by_tick(world, policy), served)
