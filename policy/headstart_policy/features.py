@@ -220,10 +220,11 @@ def _echo(windows: _Windows, echo: int) -> Floats:
 def _fill(windows: Floats) -> Floats:
     """Fill an unknown window with the known one before it in its row, or else after it."""
     known = np.isfinite(windows)
-    gaps = ~known.all(axis=-1)
+    count = np.count_nonzero(known, axis=-1)
+    # Most rows are known, or are a season that is not known at all: there is nothing to fill.
+    gaps = (count > 0) & (count < windows.shape[-1])
     if not gaps.any():
         return windows
-    # Most rows of most batches have none, and this is most of the work.
     known, index = known[gaps], np.arange(windows.shape[-1])
     before = np.maximum.accumulate(np.where(known, index, -1), axis=-1)
     source = np.where(before >= 0, before, known.argmax(axis=-1)[..., None])

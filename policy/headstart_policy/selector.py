@@ -385,8 +385,10 @@ def remember(scores: Scores, asked: Ints, ready: Ints, lost: Bools) -> Scores:
     lost
         Whether there is no rate to decide on, shape (N,): every candidate holds.
     """
-    begun = scores.asked[:, :1, :1] >= 0
-    before = np.where(begun, scores.asked, ready[:, None, None])
+    begun = scores.asked[:, 0, 0] >= 0
+    before = scores.asked
+    if not begun.all():
+        before = np.where(begun[:, None, None], before, ready[:, None, None])
     newest = np.where(lost[:, None], before[..., 0], asked)
     past = np.concatenate([newest[..., None], before[..., :-1]], axis=2)
     return scores._replace(asked=past, ready=ready)
