@@ -65,7 +65,7 @@ def test_what_was_trained_is_applied_and_decides(
         status = world.status("checkout")
     content = (folder / "policy.safetensors").read_bytes()
     assert status["policyDigest"] == artifact.parse(content).digest
-    assert status["lastDecision"]["candidate"] == "network"
+    assert status["lastDecision"]["candidate"].startswith("network")
     assert world.replicas("checkout") == 2
 
 
