@@ -124,10 +124,11 @@ class Situation:
     @cached_property
     def _distinct(self) -> tuple[list[Guardrails], Ints]:
         """Limits that are told apart, and which of them each service has: a path's rows share."""
-        order: dict[int, int] = {}
-        rows = [order.setdefault(id(limit), len(order)) for limit in self.limits]
-        first = {id(limit): limit for limit in self.limits}
-        return [first[key] for key in order], np.array(rows, dtype=np.int64)
+        keys = list(map(id, self.limits))
+        distinct = dict(zip(keys, self.limits, strict=True))
+        order = {key: k for k, key in enumerate(distinct)}
+        rows = np.fromiter(map(order.__getitem__, keys), dtype=np.int64, count=len(keys))
+        return list(distinct.values()), rows
 
     def settings(self, read: Callable[[Guardrails], float]) -> Floats:
         """Read one number of every service's limits, shape (N,)."""

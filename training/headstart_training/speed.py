@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart_policy import artifact
+from headstart_policy.guardrails import Guardrails
 from headstart_training import pods, scenarios
-from headstart_training.batches import recommend_all
 from headstart_training.frictions import Frictions
-from headstart_training.served import observations
+from headstart_training.served import headstart
 from headstart_training.sight import see
 from headstart_training.simulator import Simulator, World, serve, take_profiles
 from headstart_training.threads import cores
@@ -46,7 +46,8 @@ class Speed:
     environment_steps_per_second
         A step of the simulator, and the arrays of the observation that the next decision sees.
     decision_steps_per_second
-        Observation to recommendation: features and network of the shipped policy.
+        What is seen of a load to what is asked for: features, network, selector and guardrails of
+        the shipped policy.
     scalar_reference_ratio
         The first over what explicit pods reach, one object each, priced with numpy.
     """
@@ -85,7 +86,7 @@ def measure(seconds: float = 1.0, progress: Callable[[str], None] = lambda _: No
     environment = _environment(seconds)
     progress("decisions")
     few = _world(*_DECIDED)
-    seen, policy = observations(few), artifact.builtin()
+    policy, limits = artifact.builtin(), Guardrails(max_replicas=100_000)
     progress("explicit pods")
     slow = _rate(lambda: _explicit_pods(world, desired), _SLOW[0] * _SLOW[1], seconds)
     return Speed(
@@ -98,7 +99,9 @@ def measure(seconds: float = 1.0, progress: Callable[[str], None] = lambda _: No
             lambda: _settle(rough, desired), world.rates.size, seconds
         ),
         environment_steps_per_second=environment,
-        decision_steps_per_second=_rate(lambda: recommend_all(policy, seen), len(seen), seconds),
+        decision_steps_per_second=_rate(
+            lambda: headstart(few, policy, limits), few.rates.size, seconds
+        ),
         scalar_reference_ratio=physics / slow,
     )
 

@@ -62,7 +62,7 @@ def simulator(json_file: Path | None, seconds: float) -> None:
             measured.physics_frictions_steps_per_second,
         ),
         ("a step and the observation after it", measured.environment_steps_per_second),
-        ("features and network of a decision", measured.decision_steps_per_second),
+        ("features, network and selector of a decision", measured.decision_steps_per_second),
     ):
         table.add_row(what, f"{figure:,.0f}")
     console.print(table)
