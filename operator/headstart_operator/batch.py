@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from headstart_operator.selection import Selection
     from headstart_policy.artifact import Policy
+    from headstart_policy.guardrails import Situation
 
 # Those that are ready within so many seconds are decided together.
 WINDOW = 0.01
@@ -47,40 +48,33 @@ def decide_together(sights: Sequence[Sight]) -> list[Verdict]:
     """Decide for services that share one artefact, in order."""
     observation = Observation.concatenate([sight.observation for sight in sights])
     policy = sights[0].policy
-    if policy is not None and policy.selects:
-        return _decide_selected(sights, policy, observation)
-    asked = recommend_reactive(observation) if policy is None else recommend(policy, observation)
-    return _verdicts(sights, observation, asked, [None] * len(sights))
+    left: Sequence[Selection | None] = [None] * len(sights)
+    if policy is None:
+        asked = recommend_reactive(observation)
+        at = situation(sights, observation, asked.outside)
+    elif policy.selects:
+        at = situation(sights, observation, envelope.leaves(policy.envelope, observation))
+        asked, left = _select(policy, sights, observation, at)
+    else:
+        asked = recommend(policy, observation)
+        at = situation(sights, observation, asked.outside)
+    decisions = decide(asked, at)
+    return [Verdict(*parts) for parts in zip(decisions, asked.outside, left, strict=True)]
 
 
-def _decide_selected(
-    sights: Sequence[Sight], policy: Policy, observation: Observation
-) -> list[Verdict]:
-    outside = envelope.leaves(policy.envelope, observation)
+def _select(
+    policy: Policy, sights: Sequence[Sight], observation: Observation, at: Situation
+) -> tuple[Recommendation, list[Selection | None]]:
+    """Let the selector choose, and note for each service what it knows after that."""
     before = [sight.selection for sight in sights if sight.selection is not None]
-    asked, scores = recommend_selected(
-        policy,
-        observation,
-        situation(sights, observation, outside),
-        Scores.stack([selection.scores for selection in before]),
-    )
+    scores = Scores.stack([selection.scores for selection in before])
+    asked, scores = recommend_selected(policy, observation, at, scores)
     after = scores.split(observation.profiles.lead_steps)
-    left = [
+    return asked, [
         # On half of a history nothing is learned: the time at which it was must not move either.
         replace(selection, scores=one) if sight.history_loaded else sight.memory.selection
         for sight, selection, one in zip(sights, before, after, strict=True)
     ]
-    return _verdicts(sights, observation, asked, left)
-
-
-def _verdicts(
-    sights: Sequence[Sight],
-    observation: Observation,
-    asked: Recommendation,
-    left: Sequence[Selection | None],
-) -> list[Verdict]:
-    decisions = decide(asked, situation(sights, observation, asked.outside))
-    return [Verdict(*parts) for parts in zip(decisions, asked.outside, left, strict=True)]
 
 
 class Batcher:

@@ -52,7 +52,8 @@ class Load(NamedTuple):
 
 def load_of(observation: Observation) -> Load:
     """Reduce the recent windows to the level; where the newest are unknown, to the next ones."""
-    level = _fill(observation.recent[:, _RECENT:])[:, 0]
+    levels, known = _fill(observation.recent[:, _RECENT:])
+    level = np.where(known > 0, levels[:, 0], np.nan)
     return Load(level, level / observation.profiles.capacity)
 
 
@@ -77,16 +78,16 @@ def _windows(observation: Observation) -> _Windows:
     capacity = observation.profiles.capacity
     recent = observation.recent / capacity[:, None]
     seasonal = observation.seasonal / capacity[:, None, None]
-    ahead, before = seasonal[..., :_SEASONAL], seasonal[..., _SEASONAL:]
+    ahead, before = _fill(seasonal[..., :_SEASONAL]), _fill(seasonal[..., _SEASONAL:])
     return _Windows(
-        recent=np.nan_to_num(_fill(recent[:, :_RECENT])),
-        levels=np.nan_to_num(_fill(recent[:, _RECENT:])),
-        seasonal=np.nan_to_num(_fill(ahead)),
-        seasonal_levels=np.nan_to_num(_fill(before)),
+        recent=_fill(recent[:, :_RECENT]).windows,
+        levels=_fill(recent[:, _RECENT:]).windows,
+        seasonal=ahead.windows,
+        seasonal_levels=before.windows,
         # A restart of Prometheus leaves a hole of a few windows, and a season that vanished for
         # one would drop the replicas that it asked for.
-        known=np.isfinite(ahead).mean(axis=-1) >= LEAST_KNOWN,
-        levels_known=np.isfinite(before).mean(axis=-1) >= LEAST_KNOWN,
+        known=ahead.known >= LEAST_KNOWN,
+        levels_known=before.known >= LEAST_KNOWN,
     )
 
 
@@ -165,6 +166,8 @@ def _features(observation: Observation, windows: _Windows) -> Floats:
         np.clip(observation.warming / (1.0 + demand), 0.0, LOG_LIMIT),
     ]
     matrix: Floats = np.concatenate(columns, axis=1, dtype=np.float64)
+    if np.isfinite(matrix).all():
+        return matrix
     return np.nan_to_num(matrix, posinf=LOG_LIMIT, neginf=-LOG_LIMIT)
 
 
@@ -217,20 +220,27 @@ def _echo(windows: _Windows, echo: int) -> Floats:
     )
 
 
-def _fill(windows: Floats) -> Floats:
-    """Fill an unknown window with the known one before it in its row, or else after it."""
-    known = np.isfinite(windows)
-    count = np.count_nonzero(known, axis=-1)
+class _Filled(NamedTuple):
+    """Windows without holes."""
+
+    windows: Floats
+    """An unknown one is the known one before it in its row, or else after it; 0 without any."""
+    known: Floats
+    """Share of each row that was known."""
+
+
+def _fill(windows: Floats) -> _Filled:
+    missing, width = np.isnan(windows), windows.shape[-1]
+    count = width - np.count_nonzero(missing, axis=-1)
+    filled = np.where(missing, 0.0, windows)
     # Most rows are known, or are a season that is not known at all: there is nothing to fill.
-    gaps = (count > 0) & (count < windows.shape[-1])
-    if not gaps.any():
-        return windows
-    known, index = known[gaps], np.arange(windows.shape[-1])
-    before = np.maximum.accumulate(np.where(known, index, -1), axis=-1)
-    source = np.where(before >= 0, before, known.argmax(axis=-1)[..., None])
-    filled = windows.copy()
-    filled[gaps] = np.take_along_axis(windows[gaps], source, axis=-1)
-    return filled
+    gaps = (count > 0) & (count < width)
+    if gaps.any():
+        known = ~missing[gaps]
+        before = np.maximum.accumulate(np.where(known, np.arange(width), -1), axis=-1)
+        source = np.where(before >= 0, before, known.argmax(axis=-1)[..., None])
+        filled[gaps] = np.take_along_axis(windows[gaps], source, axis=-1)
+    return _Filled(filled, count / width)
 
 
 def _sum(columns: Floats) -> Floats:
