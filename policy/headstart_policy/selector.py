@@ -425,4 +425,5 @@ def _saving(saved: float) -> str:
     if saved <= 0:
         return "the network has not been clearly cheaper since"
     # Two digits, and 100 rather than 1e+02.
-    return f"the network alone would have cost {float(f'{saved:.2g}'):g} replicas more, on average"
+    replicas = float(f"{saved:.2g}")
+    return f"the network alone would have cost as much as {replicas:g} replicas more, on average"

@@ -309,7 +309,7 @@ def test_a_choice_is_explained() -> None:
         costs=costs, weight=np.full(3, 100.0), chosen=np.array([5, NETWORK, 4])
     )
     assert selector.why(scores) == [
-        "the network alone would have cost 2.5 replicas more, on average",
+        "the network alone would have cost as much as 2.5 replicas more, on average",
         None,
         "the network has not been clearly cheaper since",
     ]
@@ -324,6 +324,6 @@ def test_the_sentence_of_a_decision_says_who_is_followed_and_why() -> None:
     (decision,) = decide(asked, a_situation())
     assert decision.candidate == "network x 1.2"
     assert decision.reason.startswith(
-        "the load needs 8.0 replicas, network x 1.2 (the network alone would have cost "
+        "the load needs 8.0 replicas, network x 1.2 (the network alone would have cost as much as "
         "100 replicas more, on average) asks for "
     )
