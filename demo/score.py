@@ -13,9 +13,9 @@ from headstart_policy import artifact
 from headstart_policy.guardrails import Guardrails
 from headstart_policy.physics import fleet_spread
 from headstart_policy.profile import Objective, Profile, Profiles
-from headstart_training import clairvoyant
+from headstart_training import clairvoyant, served
 from headstart_training.baselines.hpa import DOWNSCALE_STABILIZATION, HPA, SYNC
-from headstart_training.contest import Headstart, play, settle
+from headstart_training.contest import settle
 from headstart_training.scaled_ahead import Rise, rises, scaled_ahead
 from headstart_training.settings import of_rates
 from headstart_training.simulator import serve, take_profiles
@@ -155,9 +155,9 @@ def score(scenario: Scenario, moments: Sequence[Moment]) -> Score:
     world = _world(scenario, moments[0].ready, noise)
     live_ready = np.array([moment.ready for moment in moments], dtype=np.float64)
     live_desired = np.array([moment.desired for moment in moments], dtype=np.float64)
-    headstart = Headstart(artifact.builtin(), Guardrails(MOST_REPLICAS))
+    headstart = served.headstart(world, artifact.builtin(), Guardrails(MOST_REPLICAS))
     paths = {"headstart": _live(scenario, world, live_ready, live_desired)}
-    results = {"headstart_simulated": play(world, headstart)}
+    results = {"headstart_simulated": settle(world, headstart)}
     for name, target in (("hpa_70", 0.7), ("hpa_60_stabilised", 0.6)):
         hpa = HPA(target, window=HPA_WINDOW_SECONDS, sync=HPA_SYNC_SECONDS)
         results[name] = settle(world, hpa.path(world))

@@ -41,7 +41,9 @@ class Decider(Protocol):
 
 
 class Headstart:
-    """A policy with its guardrails, as the operator serves it.
+    """A policy's network with its guardrails; nothing is chosen among its hedges.
+
+    What the operator serves where it chooses is :func:`headstart_training.served.headstart`.
 
     Parameters
     ----------
