@@ -217,7 +217,7 @@ def _lateness(rng: np.random.Generator, lead: Ints) -> tuple[Ints, Ints]:
 
     A policy cannot see how late its rates are, and hedges in all services for what some have.
     """
-    late = rng.random(len(lead)) < 0.2  # noqa: PLR2004
+    late = rng.random(len(lead)) < 0.1  # noqa: PLR2004
     lag = np.where(late, rng.integers(0, np.minimum(1, lead // 4) + 1), 0)
     window = np.where(late, rng.integers(1, np.clip(lead * 4 // 10, 1, 4) + 1), 1)
     return lag.astype(np.int64), window.astype(np.int64)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart_policy.envelope import Envelope
-from headstart_policy.observation import SEASONS
+from headstart_policy.observation import RECENT_WINDOWS, SEASONAL_WINDOWS, SEASONS, echoes
 from headstart_policy.profile import Profiles
 from headstart_training.loads import seed as seed_load
 from headstart_training.loads.seed import SeedLoad
@@ -194,9 +194,10 @@ def _shape(rng: np.random.Generator, ranges: Ranges) -> _Shape:
         said = lead * _one(rng, ranges.season_leads)
     both = rng.random() < ranges.second_season and 7 * said <= ranges.longest_history
     seasons = (said, 7 * said if both else np.nan)
-    longest = 7 * said if both else said
-    # The windows of a season reach one lead time further back; lag and smoothing take some more.
-    history = math.ceil(max(longest + 2 * lead, 10 * lead)) + 8
+    longest = np.nanmax(echoes(np.array([seasons])))
+    # The windows before a season reach further back; lag and smoothing take some more.
+    before = -min(RECENT_WINDOWS.min(), SEASONAL_WINDOWS.min()) * lead
+    history = math.ceil(longest + before) + 8
     return _Shape(lead, season, seasons, history)
 
 

@@ -193,3 +193,16 @@ def test_the_command_refuses_what_is_no_policy_in_one_line(tmp_path: Path) -> No
     result = CliRunner().invoke(evaluate, ["--artifact", str(file)])
     assert result.exit_code == 1
     assert result.output.startswith("Error: artefact is not a safetensors file")
+
+
+def test_the_cards_results_reproduce() -> None:
+    """The whole benchmark that the card of the default tells of, run again."""
+    policy = artifact.builtin()
+    claimed = policy.card["results"]
+    again = benchmark.run(policy, services=claimed["services"], minutes=claimed["minutes"])
+    for setting in ("seed_day", "demonstration"):
+        for line in getattr(again, setting):
+            told = next(one for one in claimed[setting] if one["name"] == line.name)
+            assert line.dollars_per_day == pytest.approx(told["dollars_per_day"], rel=2e-3)
+            assert line.share == pytest.approx(told["share"], rel=2e-3)
+    assert again.leads.led == claimed["leads"]["led"]

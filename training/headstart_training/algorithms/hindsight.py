@@ -79,9 +79,9 @@ class Config:
     """
 
     seed: int = 0
-    iterations: int = 4000
+    iterations: int = 12_000
     learning_rate: float = 2e-3
-    width: int = 64
+    width: int = 96
     averaging: float = 0.01
     largest_gradient: float = 1.0
     first: tuple[float, ...] = (1.2, 0.03, 0.03, 0.03)
