@@ -20,7 +20,7 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers.vector import TransformAction
 
-from headstart_training import environments, plots
+from headstart_training import devices, environments, plots
 from headstart_training.algorithms.ppo import PPO, Policy, PPOConfig, Progress, load_policy
 from headstart_training.baselines import Actions
 from headstart_training.boards import board
@@ -73,13 +73,7 @@ def make_learner(
     ValueError
         When torch cannot compute on the device.
     """
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # What torch says where it was built without.
-        raise ValueError(
-            f"device = {device!r}, must be one that torch can use here, as cpu always is:"
-            f" {str(error).splitlines()[0]}"
-        ) from error
+    devices.require(device)
     # The networks are small: a second thread costs about as much in waiting as it saves.
     torch.set_num_threads(threads)
     line = GAMES[game]

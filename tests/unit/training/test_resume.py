@@ -103,5 +103,7 @@ def test_a_device_that_is_not_there_is_refused_at_once(
     out = tmp_path / "out"
     result = CliRunner().invoke(main, ["train", game, "--out", str(out), "--device", device])
     assert result.exit_code == 1
-    assert f"--device = '{device}' is not there" in " ".join(result.output.split())
+    assert f"device = '{device}', must be one that torch can use here" in " ".join(
+        result.output.split()
+    )
     assert not out.exists()

@@ -60,7 +60,6 @@ def _game_command(game: str) -> click.Command:
     @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
     @TENSORBOARD
     def command(out: Path | None, *, resume: bool, tensorboard: bool, **settings: Any) -> None:
-        _require_device(settings["device"])
         folder = out or Path("runs") / game
         _train_by_ppo(game, folder, resume=resume, tensorboard=tensorboard, **settings)
 
@@ -120,7 +119,7 @@ def train_default(
     tensorboard: bool,
 ) -> None:
     """Train the policy that ships, by its recipe: hindsight on loads of every kind."""
-    from headstart_training import recipe
+    from headstart_training import devices, recipe
     from headstart_training.algorithms.hindsight import Config
     from headstart_training.boards import board
     from headstart_training.loads.traces import read_folder
@@ -135,7 +134,8 @@ def train_default(
             if resume
             else f"{checkpoint} exists: go on with --resume, or choose another --out"
         )
-    _require_device(device)
+    with errors_as_messages():
+        devices.require(device)
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with (
@@ -166,17 +166,3 @@ def train_default(
         f"\n  artefact  {file}"
         f"\n  next      headstart evaluate --artifact {file}"
     )
-
-
-def _require_device(device: str) -> None:
-    """Refuse a device that is not there before minutes of loads are drawn for it."""
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    # A torch without CUDA asserts that it has it.
-    except (AssertionError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise click.ClickException(
-            f"--device = {device!r} is not there ({reason}); cpu always is"
-        ) from error
