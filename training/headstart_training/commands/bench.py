@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,6 +16,7 @@ from headstart_training.commands.bench_decision import decision
 from headstart_training.commands.bench_fine_tuning import fine_tuning
 from headstart_training.commands.bench_seed_game import seed_game
 from headstart_training.commands.bench_unseen import unseen
+from headstart_training.commands.console import console
 
 JSON_OPTION = click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too."
@@ -48,8 +48,8 @@ def simulator(json_file: Path | None, seconds: float) -> None:
     """Service-steps per second of the simulator, with Kubernetes semantics."""
     from headstart_training import speed
 
-    console = Console()
-    with console.status("") as status:
+    shown = console()
+    with shown.status("") as status:
         measured = speed.measure(seconds, lambda name: status.update(f"measuring {name}"))
     table = Table(title=f"service-steps per second on {measured.cores} cores")
     table.add_column("what a step is")
@@ -65,8 +65,8 @@ def simulator(json_file: Path | None, seconds: float) -> None:
         ("features, network and selector of a decision", measured.decision_steps_per_second),
     ):
         table.add_row(what, f"{figure:,.0f}")
-    console.print(table)
-    console.print(
+    shown.print(table)
+    shown.print(
         f"The first is {measured.scalar_reference_ratio:,.0f} times as fast as explicit pods."
     )
     if json_file:
@@ -81,8 +81,8 @@ def physics(json_file: Path | None, services: int, minutes: int) -> None:
     """How far the reduced physics is from explicit pods, where it is an approximation."""
     from headstart_training import physics_error
 
-    console = Console()
-    with console.status("") as status:
+    shown = console()
+    with shown.status("") as status:
         errors = physics_error.measure(services, minutes, progress=status.update)
     table = Table(
         title="the reduced physics against explicit pods, lead time 5 steps of a minute",
@@ -114,7 +114,7 @@ def physics(json_file: Path | None, services: int, minutes: int) -> None:
             f"{error.predicted_violations:.1f}",
             f"{error.violations:.1f}",
         )
-    console.print(table)
+    shown.print(table)
     if json_file:
         rows = [error.to_json() for error in errors]
         json_file.write_text(json.dumps(rows, indent=2) + "\n")
