@@ -96,7 +96,7 @@ class History:
 
     def __post_init__(self) -> None:
         """Lay out the grids."""
-        interval, lead_time = self.profile.interval, self.profile.lead_time
+        interval, lead_time = self.profile.interval, self.profile.horizon
         reach = -RECENT_WINDOWS.min() * lead_time
         self.recent = Grid(interval, math.ceil(reach / interval) + 2)
         if self.profile.seasons:
@@ -142,7 +142,7 @@ class History:
         ``recent``, ``roughness`` and ``seasonal`` of an
         :class:`headstart_policy.observation.Observation` of one service.
         """
-        grid, lead_time = self.recent, self.profile.lead_time
+        grid, lead_time = self.recent, self.profile.horizon
         recent, roughness = look_back(
             CumulativeRates.of(grid.rates[None]),
             _position(grid, now),
@@ -163,7 +163,7 @@ class History:
         grid = self.seasonal
         if grid is None or math.isnan(ago):
             return np.full((1, len(SEASONAL_WINDOWS)), np.nan)
-        lead_time = self.profile.lead_time / grid.step
+        lead_time = self.profile.horizon / grid.step
         moment = float(_position(grid, now)[0]) - ago / grid.step
         start = max(0, math.floor(moment + SEASONAL_WINDOWS.min() * lead_time) - 1)
         end = max(start, math.ceil(moment + SEASONAL_WINDOWS.max() * lead_time) + 1)

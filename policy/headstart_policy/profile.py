@@ -104,10 +104,20 @@ class Profile:
         for season in self.seasons:
             _require_finite("season", season, above=2 * self.lead_time)
 
+    @property
+    def horizon(self) -> float:
+        """How far a decision looks ahead [s]: the lead time, and to the next decision at least.
+
+        With rates of five minutes, a replica that is ready after two serves from the next rate on.
+        """
+        return max(self.lead_time, self.interval)
+
 
 @dataclass(frozen=True)
 class Profiles:
     """N profiles as arrays of shape (N,), money per second and per request.
+
+    ``lead_time`` holds each profile's :attr:`Profile.horizon`.
 
     Build it with :meth:`stack`. ``seasons`` has shape (N, S) and is NaN where a service has fewer.
     """
@@ -154,7 +164,7 @@ class Profiles:
             capacity_correlation=np.array(
                 [p.capacity_correlation for p in profiles], dtype=np.float64
             ),
-            lead_time=np.array([p.lead_time for p in profiles], dtype=np.float64),
+            lead_time=np.array([p.horizon for p in profiles], dtype=np.float64),
             interval=np.array([p.interval for p in profiles], dtype=np.float64),
             slo=np.array([o.slo for o in goals], dtype=np.float64),
             replica_cost=np.array([o.replica_cost / 3600 for o in goals], dtype=np.float64),

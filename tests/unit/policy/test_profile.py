@@ -66,3 +66,13 @@ def test_lead_steps_are_whole_intervals() -> None:
         for lead, interval in ((300.0, 60.0), (301.0, 60.0), (2.1, 0.7), (5.0, 60.0))
     ]
     assert Profiles.stack(profiles).lead_steps.tolist() == [5, 6, 3, 1]
+
+
+def test_a_decision_looks_ahead_to_the_next_one_at_least() -> None:
+    """A lead time of two minutes with rates of five is served as one of five, not out of bounds."""
+    short = Profile(capacity=5.0, lead_time=120.0, interval=300.0)
+    same = Profile(capacity=5.0, lead_time=300.0, interval=300.0)
+    assert short.horizon == 300.0
+    stacked = Profiles.stack([short, same])
+    assert stacked.lead_time.tolist() == [300.0, 300.0]
+    assert stacked.lead_steps.tolist() == [1, 1]
