@@ -52,9 +52,24 @@ class Load(NamedTuple):
 
 def load_of(observation: Observation) -> Load:
     """Reduce the recent windows to the level; where the newest are unknown, to the next ones."""
-    levels, known = _fill(observation.recent[:, _RECENT:])
+    levels, known = _fill(_levels(observation.recent))
     level = np.where(known > 0, levels[:, 0], np.nan)
     return Load(level, level / observation.profiles.capacity)
+
+
+def _levels(recent: Floats) -> Floats:
+    """Take the levels; the newest from shorter windows where half a lead time is not yet known.
+
+    A service whose first rate came a moment ago has a rate, and no reason to be taken for idle.
+    """
+    levels = recent[:, _RECENT:]
+    young = np.isnan(levels[:, 0])
+    if not young.any():
+        return levels
+    shorter, known = _fill(recent[young, :_RECENT])
+    levels = levels.copy()
+    levels[young, 0] = np.where(known > 0, shorter[:, 0], np.nan)
+    return levels
 
 
 class _Windows(NamedTuple):
@@ -81,7 +96,7 @@ def _windows(observation: Observation) -> _Windows:
     ahead, before = _fill(seasonal[..., :_SEASONAL]), _fill(seasonal[..., _SEASONAL:])
     return _Windows(
         recent=_fill(recent[:, :_RECENT]).windows,
-        levels=_fill(recent[:, _RECENT:]).windows,
+        levels=_fill(_levels(recent)).windows,
         seasonal=ahead.windows,
         seasonal_levels=before.windows,
         # A restart of Prometheus leaves a hole of a few windows, and a season that vanished for

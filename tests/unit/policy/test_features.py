@@ -113,3 +113,9 @@ def test_a_hole_in_the_season_does_not_hide_it() -> None:
     column = NAMES.index("season1x1_known")
     assert holed[0, column] == 1.0
     np.testing.assert_allclose(holed, whole, atol=0.15)
+
+
+def test_the_first_rate_is_a_level() -> None:
+    """Half a lead time is not known yet after one sample of ten; the sample is."""
+    profile = a_profile(lead_time=300.0, interval=60.0)
+    assert load_of(an_observation(np.array([[20.0]]), profile)).level == pytest.approx([20.0])
