@@ -78,7 +78,7 @@ def headstart(
         What decides, and its limits.
     before
         The same services up to the first step, which the selector has watched; ``None``: it
-        begins with the prior of the artefact.
+        begins with its prior alone.
 
     Raises
     ------
