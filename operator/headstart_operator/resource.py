@@ -6,14 +6,19 @@ be older than the schema, and its defaults must be the schema's (a test walks bo
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError, model_validator
 
+from headstart_operator.fields import (
+    Duration,
+    Instant,
+    Model,
+    Quantity,
+    parse_duration,
+    parse_quantity,
+)
 from headstart_policy import behavior
 from headstart_policy.guardrails import Guardrails, LossAction, MetricLoss
 from headstart_policy.observation import SEASONS
@@ -21,13 +26,6 @@ from headstart_policy.profile import Objective, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
-_QUANTITY = re.compile(r"([+-]?(?:\d+[.]?\d*|[.]\d+)(?:[eE][+-]?\d{1,2})?)(|[numkMGTPE]|[KMGTPE]i)")
-_SCALES = {
-    **{unit: Decimal(1000) ** k for k, unit in enumerate(["n", "u", "m", "", *"kMGTPE"], start=-3)},
-    **{f"{unit}i": Decimal(1024) ** k for k, unit in enumerate("KMGTPE", start=1)},
-}
 
 
 class SpecError(ValueError):
@@ -38,56 +36,8 @@ class Mode(StrEnum):
     """How much the operator may do."""
 
     OBSERVE = "Observe"
+    ASSIST = "Assist"
     AUTO = "Auto"
-
-
-def parse_duration(value: Any) -> float:
-    """Read ``1h30m``, ``15s`` and the like as seconds.
-
-    Raises
-    ------
-    ValueError
-        It is no duration.
-    """
-    match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
-    if match is None:
-        raise ValueError(f"must be a duration such as 15s, 5m or 1h30m; it is {value!r}")
-    hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return float(3600 * hours + 60 * minutes + seconds)
-
-
-def parse_quantity(value: Any) -> float:
-    """Read a Kubernetes quantity: ``5``, ``"0.5"``, ``500m``, ``2k``, ``1Gi``.
-
-    Raises
-    ------
-    ValueError
-        It is no quantity.
-    """
-    match = None if isinstance(value, bool) else _QUANTITY.fullmatch(str(value))
-    if match is None:
-        raise ValueError(f'must be a quantity such as 5, "0.5" or 500m; it is {value!r}')
-    return float(Decimal(match[1]) * _SCALES[match[2]])
-
-
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-Quantity = Annotated[float, BeforeValidator(parse_quantity)]
-
-
-class Model(BaseModel):
-    """A part of the spec: camelCase, frozen, unknown keys refused.
-
-    An unknown key is refused because it may be an order of a newer schema (stop until, never above)
-    that this version would silently not follow.
-    """
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        validate_by_alias=True,
-        validate_by_name=True,
-        extra="forbid",
-        frozen=True,
-    )
 
 
 class TargetRef(Model):
@@ -98,11 +48,79 @@ class TargetRef(Model):
     name: str
 
 
+class ScaleToZero(Model):
+    """When a workload may sleep: after ``idle_for`` s at or under ``activation_rate`` per s."""
+
+    activation_rate: Quantity
+    idle_for: Duration = parse_duration("10m")
+
+
+class SecretRef(Model):
+    """A Secret in the policy's namespace."""
+
+    name: str
+
+
+class TokenRef(SecretRef):
+    """A Secret and the key in it that holds a token."""
+
+    key: str = "token"
+
+
+class Bearer(Model):
+    """Authenticate by a token."""
+
+    secret_ref: TokenRef
+
+
+class Basic(Model):
+    """Authenticate by the keys ``username`` and ``password``."""
+
+    secret_ref: SecretRef
+
+
+class Tls(Model):
+    """Trust ``ca.crt``; authenticate by ``tls.crt`` and ``tls.key`` where the Secret has them."""
+
+    secret_ref: SecretRef
+
+
+class Authentication(Model):
+    """Who asks a Prometheus, and whom it is trusted to be."""
+
+    bearer: Bearer | None = None
+    basic: Basic | None = None
+    tls: Tls | None = None
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Authentication:
+        if self.bearer is not None and self.basic is not None:
+            raise ValueError("must have at most one of bearer and basic; it has both")
+        return self
+
+
+class Tenant(Model):
+    """A header that says whose data are meant."""
+
+    header: str = "X-Scope-OrgID"
+    value: str
+
+
 class PrometheusRate(Model):
-    """A query whose result is one series, requests/s; ``None`` means the operator's address."""
+    """A query whose result is one series, requests/s; without an address, the operator's own."""
 
     query: str
     address: str | None = None
+    timeout: Duration = parse_duration("10s")
+    targets_query: str | None = None
+    tenant: Tenant | None = None
+    authentication: Authentication | None = None
+
+    @model_validator(mode="after")
+    def _own_credentials_own_address(self) -> PrometheusRate:
+        if self.authentication is not None and self.address is None:
+            raise ValueError("authentication must come with an address of its own")
+        return self
 
 
 class Rate(Model):
@@ -123,6 +141,19 @@ class LeadTime(Model):
     default: Duration = parse_duration("5m")
 
 
+class ErrorBudget(Model):
+    """The minutes of violation that may be, as ``slo`` percent of ``window`` seconds."""
+
+    slo: Quantity
+    window: Duration = parse_duration("720h")
+
+
+class Sli(Model):
+    """A query for the share of good requests, from 0 to 1."""
+
+    query: str
+
+
 class ObjectiveSpec(Model):
     """Economics; ``slo`` in percent."""
 
@@ -130,6 +161,8 @@ class ObjectiveSpec(Model):
     replica_cost_per_hour: Quantity = parse_quantity("3.00")
     value_per_thousand_requests: Quantity = parse_quantity("0.90")
     violation_cost_per_minute: Quantity = parse_quantity("200")
+    error_budget: ErrorBudget | None = None
+    sli: Sli | None = None
 
 
 class ConfigMapRef(Model):
@@ -151,6 +184,65 @@ class ArtifactRef(Model):
         if (self.builtin is None) == (self.config_map is None):
             raise ValueError("must have exactly one of builtin and configMap")
         return self
+
+
+class KnownEvent(Model):
+    """A load that is known ahead; ``start`` in seconds since the epoch."""
+
+    name: str
+    start: Instant | None = None
+    schedule: str | None = None
+    time_zone: str | None = None
+    duration: Duration
+    expected_factor: Quantity | None = None
+    min_replicas: int | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> KnownEvent:
+        if (self.start is None) == (self.schedule is None):
+            raise ValueError("must have exactly one of start and schedule")
+        if (self.expected_factor is None) == (self.min_replicas is None):
+            raise ValueError("must have exactly one of expectedFactor and minReplicas")
+        if self.time_zone is not None and self.schedule is None:
+            raise ValueError("timeZone belongs to schedule; start has its own")
+        return self
+
+
+class Block(StrEnum):
+    """Which changes of replicas are held back."""
+
+    ALL = "All"
+    UP = "Up"
+    DOWN = "Down"
+
+
+class Paused(Model):
+    """Hold or pin the replicas ``until`` an instant, s since the epoch."""
+
+    until: Instant
+    reason: str
+    by: str
+    block: Block = Block.ALL
+    replicas: int | None = None
+
+    @model_validator(mode="after")
+    def _pins_all(self) -> Paused:
+        if self.replicas is not None and self.block is not Block.ALL:
+            raise ValueError(f"replicas may be set only where block is All; block is {self.block}")
+        return self
+
+
+class OnDelete(StrEnum):
+    """What becomes of the replicas when the policy goes."""
+
+    KEEP = "Keep"
+    RESTORE = "Restore"
+
+
+class Demotion(Model):
+    """When a policy gives way; ``regret_budget`` in dollars, ``None``: the rule of the code."""
+
+    regret_budget: Quantity | None = None
 
 
 class ReactiveFloor(Model):
@@ -204,6 +296,7 @@ class GuardrailsSpec(Model):
     """Limits to what the policy may do."""
 
     reactive_floor: ReactiveFloor = ReactiveFloor()
+    demotion: Demotion = Demotion()
     behavior: BehaviorSpec = BehaviorSpec()
     on_metric_loss: OnMetricLoss = OnMetricLoss()
 
@@ -214,6 +307,7 @@ class Spec(Model):
     scale_target_ref: TargetRef
     min_replicas: int = 1
     max_replicas: int
+    scale_to_zero: ScaleToZero | None = None
     mode: Mode = Mode.OBSERVE
     interval: Duration = parse_duration("15s")
     rate: Rate
@@ -224,7 +318,18 @@ class Spec(Model):
     seasons: tuple[Duration, ...] = Field(
         (parse_duration("24h"), parse_duration("168h")), max_length=SEASONS
     )
+    events: tuple[KnownEvent, ...] = ()
+    paused: Paused | None = None
+    on_delete: OnDelete = OnDelete.KEEP
     guardrails: GuardrailsSpec = GuardrailsSpec()
+
+    @model_validator(mode="after")
+    def _zero_is_asked_for(self) -> Spec:
+        if (self.min_replicas == 0) != (self.scale_to_zero is not None):
+            raise ValueError(
+                f"minReplicas must be 0 exactly where scaleToZero is set; it is {self.min_replicas}"
+            )
+        return self
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> Spec:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from headstart_operator.resource import Spec, SpecError, parse_duration, parse_quantity
+from headstart_operator.fields import parse_duration, parse_quantity
+from headstart_operator.resource import Spec, SpecError
 from headstart_policy.guardrails import LossAction
 
 ROOT = Path(__file__).parents[3]
@@ -154,7 +155,10 @@ def test_a_measured_lead_time_leaves_out_seasons_that_it_has_outgrown() -> None:
     [
         ({"maxReplicas": "many"}, "spec.maxReplicas: Input should be a valid integer"),
         ({"interval": "soon"}, "spec.interval: .*must be a duration such as 15s"),
-        ({"paused": {"until": "later"}}, "spec.paused: Extra inputs are not permitted"),
+        ({"stopped": {"until": "later"}}, "spec.stopped: Extra inputs are not permitted"),
+        ({"paused": {"until": "later"}}, "spec.paused.until: .*must be an instant such as"),
+        ({"paused": {"until": "2026-12-24T06:00:00"}}, "spec.paused.until: .*must be an instant"),
+        ({"minReplicas": 0}, "minReplicas must be 0 exactly where scaleToZero is set; it is 0"),
         ({"minReplicas": 61}, r"minReplicas = 61, must be in \[0, 60\]"),
         ({"policy": {}}, "spec.policy: .*exactly one of builtin and configMap"),
         ({"seasons": ["1h", "2h", "3h"]}, "spec.seasons: .*at most 2 items"),

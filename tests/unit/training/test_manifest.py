@@ -12,7 +12,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart_operator.resource import Spec, parse_duration, parse_quantity
+from headstart_operator.fields import parse_duration, parse_quantity
+from headstart_operator.resource import Spec
 from headstart_policy import artifact
 from headstart_policy.behavior import Behavior, Policy, Rules, Select
 from headstart_policy.guardrails import Guardrails, LossAction, MetricLoss
