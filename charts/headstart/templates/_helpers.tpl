@@ -29,7 +29,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/*
 All that the operator may do, in all namespaces or in each watched one. Events are core ones. No right
-on CRDs and namespaces: the operator does not scan for them.
+on CRDs and namespaces: the operator does not scan for them. Whatever holds other people's secrets or
+files is named; neither list nor watch there, those would show all of them.
 */}}
 {{- define "headstart.rules" -}}
 - apiGroups: [headstart.dev]
@@ -38,23 +39,37 @@ on CRDs and namespaces: the operator does not scan for them.
 - apiGroups: [headstart.dev]
   resources: [scalingpolicies/status]
   verbs: [patch]
-# Trained policies, each by its name. Neither list nor watch: those would show every ConfigMap.
+{{- with .Values.artifactConfigMaps }}
+# Trained policies, each by its name.
 - apiGroups: [""]
   resources: [configmaps]
+  resourceNames: {{ toJson . }}
   verbs: [get]
+{{- end }}
+{{- with .Values.prometheusSecrets }}
+# What policies authenticate with at their own Prometheus, each by its name.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: {{ toJson . }}
+  verbs: [get]
+{{- end }}
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [resourcequotas]
+  verbs: [list, watch]
+# An event that repeats is counted, not written again.
 - apiGroups: [""]
   resources: [events]
-  verbs: [create]
+  verbs: [create, patch]
 {{- range .Values.scalableKinds }}
 - apiGroups: [{{ .apiGroup | quote }}]
   resources:
     {{- range .resources }}
     - {{ . }}
     {{- end }}
-  verbs: [get]
+  verbs: [get, list, watch]
 - apiGroups: [{{ .apiGroup | quote }}]
   resources:
     {{- range .resources }}
@@ -62,4 +77,33 @@ on CRDs and namespaces: the operator does not scan for them.
     {{- end }}
   verbs: [get, patch]
 {{- end }}
+# Which rollout is stuck.
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get, list]
+# Who else scales the same workload. In mode Assist the operator raises an HPA's minReplicas.
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list, watch{{ if .Values.assist.enabled }}, patch{{ end }}]
+- apiGroups: [keda.sh]
+  resources: [scaledobjects]
+  verbs: [list, watch]
+{{- end -}}
+
+{{/*
+What the operator may do in its own namespace alone: elect a leader, and look for the stop switch.
+Creating cannot be limited to a name: the API server learns the name too late.
+*/}}
+{{- define "headstart.ownRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "headstart.fullname" . }}]
+  verbs: [get, update, patch]
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [headstart-stop]
+  verbs: [get]
 {{- end -}}

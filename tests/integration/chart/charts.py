@@ -28,8 +28,12 @@ def objects(text: str) -> dict[tuple[str, str, str], dict[str, Any]]:
 
 
 def may(cluster: Cluster, kubeconfig: Path, verb: str, resource: str, namespace: str) -> bool:
-    """Whether the owner of a kubeconfig has a right; ``resource`` may be ``name/subresource``."""
+    """Whether the owner of a kubeconfig has a right.
+
+    ``resource`` is ``kinds``, ``kinds/subresource`` or ``kinds:name``, of one object.
+    """
     name, _, subresource = resource.partition("/")
+    name = name.replace(":", "/")
     try:
         answer = cluster.kubectl(
             *(f"--kubeconfig={kubeconfig}", "auth", "can-i", verb, name),

@@ -19,32 +19,53 @@ CRD = "scalingpolicies.headstart.dev"
 OURS = "--selector=app.kubernetes.io/instance=headstart"
 SAMPLE = ROOT / "manifests" / "samples" / "observe.yaml"
 
+NAMED = ["--set=artifactConfigMaps={trained}", "--set=prometheusSecrets={mimir}"]
+
 # All that the operator does. A right beyond these is as much a fault as one that is missing.
 ALLOWED = [
     *((verb, "scalingpolicies.headstart.dev") for verb in ("list", "watch")),
     ("patch", "scalingpolicies.headstart.dev/status"),
-    ("get", "configmaps"),
-    ("list", "pods"),
-    ("create", "events"),
+    ("get", "configmaps:trained"),
+    ("get", "secrets:mimir"),
+    *((verb, "pods") for verb in ("list", "watch")),
+    *((verb, "resourcequotas") for verb in ("list", "watch")),
+    *((verb, "events") for verb in ("create", "patch")),
     *(
         (verb, f"{kind}.apps/scale")
         for verb in ("get", "patch")
         for kind in ("deployments", "statefulsets", "replicasets")
     ),
-    ("get", "deployments.apps"),
-    ("get", "statefulsets.apps"),
+    *(
+        (verb, f"{kind}.apps")
+        for verb in ("get", "list", "watch")
+        for kind in ("deployments", "statefulsets", "replicasets")
+    ),
+    *((verb, "horizontalpodautoscalers.autoscaling") for verb in ("list", "watch", "patch")),
+]
+OWN = [
+    ("create", "leases.coordination.k8s.io"),
+    *((verb, "leases.coordination.k8s.io:headstart") for verb in ("get", "update", "patch")),
+    ("get", "configmaps:headstart-stop"),
 ]
 FORBIDDEN = [
     *((verb, "scalingpolicies.headstart.dev") for verb in ("create", "patch", "update", "delete")),
-    *((verb, "configmaps") for verb in ("list", "watch", "create", "update")),
-    *((verb, "secrets") for verb in ("get", "list")),
-    *((verb, "pods") for verb in ("get", "watch", "create", "delete", "patch")),
+    *((verb, "configmaps") for verb in ("get", "list", "watch", "create", "update")),
+    ("get", "configmaps:another"),
+    *((verb, "secrets") for verb in ("get", "list", "watch", "create", "update")),
+    ("get", "secrets:another"),
+    *((verb, "pods") for verb in ("get", "create", "delete", "patch")),
     ("create", "pods/exec"),
-    *((verb, "deployments.apps") for verb in ("list", "patch", "update", "delete", "create")),
+    ("create", "pods/eviction"),
+    *((verb, "deployments.apps") for verb in ("patch", "update", "delete", "create")),
+    *((verb, "horizontalpodautoscalers.autoscaling") for verb in ("create", "update", "delete")),
+    *((verb, "leases.coordination.k8s.io:another") for verb in ("get", "update", "patch")),
+    *((verb, "leases.coordination.k8s.io") for verb in ("list", "delete")),
+    *((verb, "roles.rbac.authorization.k8s.io") for verb in ("get", "create", "bind", "escalate")),
     ("patch", "daemonsets.apps"),
-    *((verb, "events") for verb in ("get", "patch")),
+    *((verb, "events") for verb in ("get", "list")),
     ("update", "deployments.apps/scale"),
     ("create", "serviceaccounts/token"),
+    ("impersonate", "users"),
 ]
 
 
@@ -119,10 +140,13 @@ def test_cluster_wide_token_may_do_just_what_the_operator_does(
     cluster: Cluster, watched: str
 ) -> None:
     """In any namespace, as there is none in the values."""
-    _install(cluster, CHART)
+    _install(cluster, CHART, *NAMED)
     token = cluster.kubeconfig_for(NAMESPACE, RELEASE)
     for verb, resource in ALLOWED:
         assert may(cluster, token, verb, resource, watched), f"{verb} {resource}"
+    for verb, resource in OWN:
+        assert may(cluster, token, verb, resource, NAMESPACE), f"{verb} {resource}"
+        assert not may(cluster, token, verb, resource, watched), f"{verb} {resource}"
     for verb, resource in FORBIDDEN:
         assert not may(cluster, token, verb, resource, watched), f"{verb} {resource}"
 
@@ -130,7 +154,7 @@ def test_cluster_wide_token_may_do_just_what_the_operator_does(
 @pytest.mark.usefixtures("uninstall")
 def test_namespaced_token_may_do_it_there_only(cluster: Cluster, watched: str, other: str) -> None:
     """An operator for one team sees nothing of another's."""
-    _install(cluster, CHART, f"--set=watchNamespaces={{{watched}}}")
+    _install(cluster, CHART, f"--set=watchNamespaces={{{watched}}}", *NAMED)
     token = cluster.kubeconfig_for(NAMESPACE, RELEASE)
     for verb, resource in ALLOWED:
         assert may(cluster, token, verb, resource, watched), f"{verb} {resource}"

@@ -80,6 +80,7 @@ def _installed(
     cluster.helm(
         *("install", RELEASE, CHART, f"--namespace={NAMESPACE}", "--create-namespace"),
         *("--set", f"metrics.port={port}", "--set", f"prometheus.address={prometheus}"),
+        *("--set", "artifactConfigMaps={trained}"),
         *arguments,
     )
     try:
