@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from headstart_operator import events, pods
+from headstart_operator import events, pods, rollouts
 from headstart_operator import status as statuses
 from headstart_operator.artifacts import Artifacts
 from headstart_operator.batch import Batcher, Verdict
@@ -25,7 +25,7 @@ from headstart_operator.kube import MERGE_PATCH, Api, ApiError, Document
 from headstart_operator.recorder import Recorder
 from headstart_operator.resource import Mode
 from headstart_operator.service import Key, Service, Sight, situation
-from headstart_operator.sources.pool import LONGEST, Source
+from headstart_operator.sources.pool import Sources
 from headstart_operator.sources.prometheus import MOST_POINTS, RateError, Reason
 from headstart_operator.status import Facts, Problem
 from headstart_operator.targets import Scale, TargetChangedError, TargetError, Targets
@@ -76,6 +76,7 @@ class Controller:
         self._api = api
         self._settings = settings
         self._metrics = metrics
+        api.observe = metrics.loop.observe_request
         self._clock = clock
         self._targets = Targets(api)
         self._artifacts = Artifacts(api)
@@ -83,7 +84,16 @@ class Controller:
         self._batcher = Batcher()
         self._kube = ThreadPoolExecutor(KUBE_THREADS, thread_name_prefix="kubernetes")
         self._services: dict[Key, Service] = {}
-        self._sources: dict[str, Source] = {}
+        # Without an election it leads from the start; else until it does, the newest of each
+        # policy is kept: its status holds what the leader remembers.
+        self.leading = settings.election is None
+        self._followed: dict[Key, Mapping[str, Any]] = {}
+        self._sources = Sources(
+            settings,
+            lambda path: self._blocking(api.get, path),
+            lambda outcome, s: metrics.loop.query.labels(outcome).observe(s),
+            clock(),
+        )
         self._ticks: Tasks = {}
         self._backfills: Tasks = {}
         self._others: set[asyncio.Task[None]] = set()
@@ -91,28 +101,55 @@ class Controller:
 
     def upsert(self, key: Key, policy: Mapping[str, Any]) -> None:
         """Take notice of a new or changed policy."""
+        if not self.leading:
+            self._followed[key] = policy
+            return
         service = self._services.get(key)
         if service is None or service.uid != policy["metadata"]["uid"]:
             service = self._services[key] = Service.begin(key, policy)
+            service.noticed = self._clock()
         if service.update(policy):
-            self._metrics.policies.set(len(self._services))
+            self._metrics.loop.policies.set(len(self._services))
             _log.info("%s/%s: generation %d", *key, service.generation)
             if service.spec_problem is not None:
                 self._spawn(self._tell(service, service.facts(service.spec_problem)))
 
     def forget(self, key: Key, uid: str) -> None:
         """Take notice of a policy's end."""
+        if self._followed.get(key, {}).get("metadata", {}).get("uid") == uid:
+            del self._followed[key]
         service = self._services.get(key)
         if service is None or service.uid != uid:
             return
+        self._drop(key)
+        _log.info("%s/%s: gone", *key)
+
+    def _drop(self, key: Key) -> None:
         del self._services[key]
         for tasks in (self._ticks, self._backfills):
             if task := tasks.pop(key, None):
                 task.cancel()
         self._recorder.forget(key)
         self._metrics.forget(*key)
-        self._metrics.policies.set(len(self._services))
-        _log.info("%s/%s: gone", *key)
+        self._metrics.loop.policies.set(len(self._services))
+
+    def lead(self) -> None:
+        """Begin to decide, as after a restart: from what each policy's status remembers."""
+        self.leading = True
+        self._metrics.leading.set(1)
+        followed, self._followed = self._followed, {}
+        for key, policy in followed.items():
+            self.upsert(key, policy)
+
+    def follow(self) -> None:
+        """Decide no more, and forget what only a leader may know; the fence is closed."""
+        self.leading = False
+        self._metrics.leading.set(0)
+        for key, service in list(self._services.items()):
+            self._drop(key)
+            self._followed[key] = service.as_policy()
+        for task in self._others:
+            task.cancel()
 
     async def run(self) -> None:
         """Decide whenever a policy is due, until cancelled."""
@@ -133,21 +170,20 @@ class Controller:
         if running:
             await asyncio.wait(running, timeout=within)
         self._kube.shutdown(wait=False, cancel_futures=True)
-        for source in self._sources.values():
-            source.close()
+        await self._sources.close()
         self._recorder.close()
 
     async def _tick_safely(self, service: Service, instant: float) -> None:
-        start = self._clock()
+        due = max(instant + SETTLE, service.noticed)
         try:
             facts = await self._tick(service, instant)
         except Exception as error:  # noqa: BLE001 - it must stay with this policy.
             _log.exception("%s/%s: a bug", *service.key)
-            self._metrics.crashes.inc()
+            self._metrics.loop.crashes.inc()
             facts = service.facts(Problem("InternalError", f"{type(error).__name__}: {error}"))
+        self._metrics.loop.lag.observe(max(0.0, self._clock() - due))
         with suppress(ApiError):
             await self._tell(service, facts)
-        self._metrics.tick.observe(self._clock() - start)
 
     async def _tick(self, service: Service, instant: float) -> Facts:
         """Observe, decide and apply for one policy."""
@@ -180,18 +216,12 @@ class Controller:
         self, service: Service, spec: Spec, history: History, instant: float
     ) -> None:
         """Fill the newest gap of the history; an error is remembered, not raised."""
-        address = spec.rate.prometheus.address or self._settings.prometheus_address
-        if address is None:
-            service.rate_problem = Problem(
-                Reason.NO_ADDRESS,
-                "no Prometheus is named: set spec.rate.prometheus.address, or the operator's own "
-                "(the chart's prometheus.address)",
-            )
-            return
-        source = self._source(address)
         gap = history.recent.gap(instant, MOST_POINTS)
-        timeout = min(max(LEAST_TIMEOUT, spec.interval), LONGEST)
+        timeout = min(max(LEAST_TIMEOUT, spec.interval), spec.rate.prometheus.timeout)
         try:
+            source = await self._sources.of(
+                service.key.namespace, spec.rate.prometheus, self._clock()
+            )
             if gap is not None:
                 answer = await source.rates(spec.rate.prometheus.query, gap, timeout)
                 history.extend(gap, answer.rates)
@@ -202,12 +232,10 @@ class Controller:
             return
         behind = history.seasonal is not None and history.seasonal.lag(instant) > 0
         if behind and service.key not in self._backfills:
-            work = self._backfill(service, spec, history, source)
+            work = self._backfill(service, spec, history)
             self._keep(self._backfills, service.key, work)
 
-    async def _backfill(
-        self, service: Service, spec: Spec, history: History, source: Source
-    ) -> None:
+    async def _backfill(self, service: Service, spec: Spec, history: History) -> None:
         """Fetch the seasons, oldest first, in chunks."""
         grid = history.seasonal
         tries = 0
@@ -215,9 +243,12 @@ class Controller:
             gap = grid.gap(self._clock() - SETTLE, CHUNK_POINTS)
             if gap is None:
                 return
+            prometheus = spec.rate.prometheus
             try:
+                # Each time anew: credentials rotate while weeks are read.
+                source = await self._sources.of(service.key.namespace, prometheus, self._clock())
                 async with source.backfill:
-                    answer = await source.rates(spec.rate.prometheus.query, gap, LONGEST)
+                    answer = await source.rates(prometheus.query, gap, prometheus.timeout)
                 grid.fill(gap, answer.rates)
                 tries = 0
             except RateError as error:
@@ -253,10 +284,29 @@ class Controller:
                 service.contested(scale, who, now)
         service.accept(scale, scale.replicas)
         if service.stopwatch is not None:
-            service.measure(service.stopwatch.measure(found))
-        return scale, pods.count(
-            found, scale.replicas, now, service.lead_time, service.replicas_since
-        )
+            service.measure(service.stopwatch.measure(found, now))
+        return scale, await self._census(service, spec, scale, found, now)
+
+    async def _census(
+        self, service: Service, spec: Spec, scale: Scale, found: list[pods.Pod], now: float
+    ) -> Census:
+        """Count the pods; where some are missing or late, ask the workload why."""
+
+        def count(rollout: rollouts.Rollout | None = None) -> Census:
+            since = service.replicas_since
+            return pods.count(found, scale.replicas, now, service.lead_time, since, rollout)
+
+        census = count()
+        is_new = service.ordering.concerns(spec.scale_target_ref.kind, scale.uid)
+        if not (census.doubtful or is_new):
+            return census
+        try:
+            workload = await self._blocking(self._api.get, scale.path)
+        except ApiError:
+            # It would only say more precisely what the pods show.
+            return census
+        service.ordering = rollouts.Ordering.of(workload, scale.uid)
+        return count(rollouts.read(workload))
 
     async def _read_policy(self, service: Service, spec: Spec, now: float) -> None:
         """Read the artefact; a broken one leaves the last good one in place."""
@@ -313,6 +363,8 @@ class Controller:
                 "someone scaled the workload to 0 replicas, which turns scaling off until they "
                 "set at least 1, as it does with a HorizontalPodAutoscaler",
             )
+        if service.ordering.message is not None and spec.mode is not Mode.OBSERVE:
+            return Problem(rollouts.IN_ORDER, service.ordering.message)
         rivals = (
             other
             for other in self._services.values()
@@ -380,13 +432,6 @@ class Controller:
                 _log.warning("%s/%s: event: %s", *service.key, error)
 
         self._spawn(send())
-
-    def _source(self, address: str) -> Source:
-        if address not in self._sources:
-            self._sources[address] = Source(
-                address, lambda outcome, s: self._metrics.query.labels(outcome).observe(s)
-            )
-        return self._sources[address]
 
     @staticmethod
     def _keep(tasks: Tasks, key: Key, work: Coroutine[Any, Any, None]) -> None:

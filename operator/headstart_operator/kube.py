@@ -7,12 +7,21 @@ subresource, so it speaks of paths and documents. Every call blocks: call it fro
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import urllib3
 from kubernetes import client, config
+
+from headstart_operator.fence import Fence, FencedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from headstart_operator.fence import Write
 
 # Who we are in managedFields and in events.
 FIELD_MANAGER = "headstart"
@@ -46,15 +55,30 @@ class ApiError(Exception):
 
 
 class Api:
-    """A connection to the API server, safe to share between threads."""
+    """A connection to the API server, safe to share between threads.
 
-    def __init__(self, configuration: client.Configuration) -> None:
+    Attributes
+    ----------
+    fence
+        Asked before anything is written; open where there is no election.
+    observe
+        Takes each request's verb, HTTP status (0: no answer) and seconds.
+    configuration
+        How the API server is reached, for those who bring a client of their own.
+    """
+
+    def __init__(self, configuration: client.Configuration, fence: Fence | None = None) -> None:
         configuration.connection_pool_maxsize = CONNECTIONS
+        # What is repeated may be repeated after it has become wrong.
+        configuration.retries = False
+        self.observe: Callable[[str, int, float], object] = lambda *_: None
+        self.configuration = configuration
+        self.fence = fence or Fence.open()
         self._configuration = configuration
         self._pool = client.ApiClient(configuration).rest_client.pool_manager
 
     @classmethod
-    def connect(cls) -> Api:
+    def connect(cls, fence: Fence | None = None) -> Api:
         """Use the pod's ServiceAccount, or else the kubeconfig that ``KUBECONFIG`` names.
 
         Raises
@@ -67,7 +91,7 @@ class Api:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException:
             config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        return cls(configuration)
+        return cls(configuration, fence)
 
     def get(self, path: str, *, accept: str = "application/json", **query: str) -> Document:
         """Get one document.
@@ -80,13 +104,26 @@ class Api:
         return self._request("GET", path, query, headers={"Accept": accept})
 
     def post(self, path: str, body: Document) -> Document:
-        """Create an object; errors as for :meth:`get`."""
-        return self._request("POST", path, {"fieldManager": FIELD_MANAGER}, body=body)
+        """Create an object; errors as for :meth:`get`, or fenced."""
+        with self._write() as write:
+            query = {"fieldManager": FIELD_MANAGER}
+            return self._request("POST", path, query, body=body, write=write)
 
     def patch(self, path: str, body: Document | list[Document], content_type: str) -> Document:
-        """Patch an object; errors as for :meth:`get`, status 409 or 422 when it has changed."""
-        query = {"fieldManager": FIELD_MANAGER}
-        return self._request("PATCH", path, query, body=body, content_type=content_type)
+        """Patch an object; errors as for :meth:`post`, status 409 or 422 when it has changed."""
+        with self._write() as write:
+            query = {"fieldManager": FIELD_MANAGER}
+            return self._request(
+                "PATCH", path, query, body=body, content_type=content_type, write=write
+            )
+
+    @contextmanager
+    def _write(self) -> Iterator[Write]:
+        try:
+            with self.fence.write() as write:
+                yield write
+        except FencedError as error:
+            raise ApiError(0, str(error)) from error
 
     def _request(
         self,
@@ -97,22 +134,31 @@ class Api:
         body: Document | list[Document] | None = None,
         content_type: str = "application/json",
         headers: dict[str, str] | None = None,
+        write: Write | None = None,
     ) -> Document:
+        timeout = TIMEOUT if write is None else min(TIMEOUT, write.left())
+        if timeout < TIMEOUT:
+            # The API server is to give up as well: it would wait a minute for a slow etcd.
+            query = {**query, "timeout": f"{timeout:.3f}s"}
         url = f"{self._configuration.host}{path}?{urlencode(query)}"
         # Read each time: a ServiceAccount's token is rotated every hour.
         settings: Any = self._configuration.auth_settings()
         auth = {setting["key"]: setting["value"] for setting in settings.values()}
+        start, status = perf_counter(), 0
         try:
             response = self._pool.request(
                 method,
                 url,
-                body=None if body is None else json.dumps(body),
+                body=None if write is None else _fenced(json.dumps(body).encode(), write),
                 headers={"Content-Type": content_type, **auth, **(headers or {})},
-                timeout=TIMEOUT,
+                timeout=urllib3.Timeout(total=timeout),
                 retries=False,
             )
+            status = response.status
         except urllib3.exceptions.HTTPError as error:
             raise ApiError(0, f"the API server cannot be reached: {error}") from error
+        finally:
+            self.observe(method, status, perf_counter() - start)
         try:
             document = json.loads(response.data)
         except ValueError:
@@ -121,3 +167,15 @@ class Api:
             message = document.get("message") or f"HTTP status {response.status}"
             raise ApiError(response.status, message)
         return dict(document)
+
+
+def _fenced(body: bytes, write: Write) -> Iterator[bytes]:
+    """Send a body in a chunk, and its end only while the fence still allows it.
+
+    Connecting, the handshake of TLS and the headers are done when the first chunk is asked for; and
+    a body without its end is never carried out. What remains is the time from the second look to
+    the kernel taking five bytes.
+    """
+    write.left()
+    yield body
+    write.left()

@@ -31,7 +31,7 @@ def set_up(style: str, level: str) -> None:
     handler.setFormatter(JsonFormatter() if style == "json" else text)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # What kopf and the HTTP clients do at each request is of interest to their authors.
-    for noisy in ("aiohttp", "asyncio", "kubernetes", "urllib3"):
+    for noisy in ("aiohttp", "asyncio", "kubernetes", "leaderelection", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     for noisy in ("kopf.objects", "kopf._core.reactor.running"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

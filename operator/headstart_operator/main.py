@@ -7,12 +7,14 @@ import logging
 import signal
 import threading
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import kopf
 
 from headstart_operator import handlers, server
 from headstart_operator.controller import Controller
+from headstart_operator.election import Election
 from headstart_operator.metrics import Metrics
 from headstart_operator.settings import STOP_WITHIN, kopf_settings
 
@@ -105,7 +107,10 @@ async def run(api: Api, settings: Settings) -> None:
         ready=watch.ready.is_set,
     )
     watch.start()
-    work = {
+    broken: asyncio.Future[None] = loop.create_future()
+    election = _stand(api, settings, controller, broken)
+    work: dict[str, asyncio.Future[Any]] = {
+        "election": broken,
         "stop": asyncio.create_task(stop.wait()),
         "watch": asyncio.create_task(watch.ended.wait()),
         "loop": asyncio.create_task(controller.run()),
@@ -116,9 +121,31 @@ async def run(api: Api, settings: Settings) -> None:
     watch.stop()
     for task in (work["stop"], work["watch"]):
         task.cancel()
-    failed = work["loop"].exception() if work["loop"].done() else watch.error
+    failures = [work[name].exception() for name in ("loop", "election") if work[name].done()]
+    failed = next((error for error in failures if error), watch.error)
     work["loop"].cancel()
     await controller.close(STOP_WITHIN)
+    if election is not None:
+        await asyncio.to_thread(election.release, STOP_WITHIN)
     await runner.cleanup()
     if failed is not None:
         raise failed
+
+
+def _stand(
+    api: Api, settings: Settings, controller: Controller, broken: asyncio.Future[None]
+) -> Election | None:
+    """Lead at once where there is no election; else begin to stand for it."""
+    if settings.election is None:
+        controller.lead()
+        return None
+    # Another name after each start: what the one before still has under way is not ours.
+    identity = f"{settings.pod}_{uuid.uuid4()}"
+    election = Election(api.configuration, settings.election, identity, api.fence)
+    call = broken.get_loop().call_soon_threadsafe
+    election.start(
+        lead=lambda: call(controller.lead),
+        follow=lambda: call(controller.follow),
+        fail=lambda error: call(broken.set_exception, error),
+    )
+    return election

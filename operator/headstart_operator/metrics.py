@@ -1,11 +1,23 @@
-"""Metrics of the operator and of each policy; a policy's go when it goes."""
+"""Metrics of the operator and of each policy; a policy's go when it goes.
+
+A policy has at most 25 series, whatever happens: 1,000 policies are then 25,000, which a Prometheus
+does not notice. So no label takes values from a policy, an error or a candidate.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.process_collector import ProcessCollector
+
+from headstart_operator.loop_metrics import LoopMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,14 +28,15 @@ if TYPE_CHECKING:
     from headstart_operator.status import Facts
 
 POLICY = ("namespace", "policy")
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
     """All metrics on a registry of their own, so that two operators fit in one process."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        # They would double the counters, and say what the pod's start time says.
+        disable_created_metrics()
+        self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
         self._per_policy: list[MetricWrapperBase] = []
         self.recommended = self._gauge("recommended_replicas", "Replicas that the policy asks for")
@@ -33,29 +46,26 @@ class Metrics:
         self.warming = self._gauge("warming_replicas", "Replicas that do not serve yet")
         self.stuck = self._gauge("stuck_replicas", "Replicas that will not come without help")
         self.rate = self._gauge("request_rate", "Requests per second that arrive")
-        self.demand = self._gauge("demand_replicas", "Replicas that the rate needs, no margin")
+        self.forecast = self._gauge(
+            "forecast_request_rate", "Requests per second expected for now a lead time ago"
+        )
         self.lead_time = self._gauge("lead_time_seconds", "Lead time that is planned with")
+        self.budget = self._gauge(
+            "budget_remaining_ratio", "Share of the error budget left; below 0: overspent"
+        )
         self.condition = self._gauge("condition", "1: True, 0: False, -1: Unknown", "type")
-        self.decisions = self._counter("decisions", "Decisions taken", "candidate")
+        self.decisions = self._counter("decisions", "Decisions taken")
         self.scalings = self._counter("scalings", "Changes of replicas made", "direction")
-        self.errors = self._counter("errors", "Ticks with a problem", "reason")
-        self.policies = Gauge("headstart_policies", "Policies served", registry=self.registry)
-        self.tick = Histogram(
-            "headstart_tick_seconds",
-            "From being due to being decided and applied",
-            buckets=_SECONDS,
-            registry=self.registry,
+        self.cost = self._counter(
+            "cost_dollars", "Cost of the decisions: replicas and violations, less what was earned"
         )
-        self.query = Histogram(
-            "headstart_prometheus_query_seconds",
-            "Range queries to Prometheus",
-            ("outcome",),
-            buckets=_SECONDS,
-            registry=self.registry,
+        self.reactive_cost = self._counter(
+            "reactive_cost_dollars", "The same, had the reactive formula decided"
         )
-        self.crashes = Counter(
-            "headstart_internal_errors", "Ticks that failed by a bug", registry=self.registry
+        self.leading = Gauge(
+            "headstart_leading", "1: this replica decides, 0: it follows", registry=self.registry
         )
+        self.loop = LoopMetrics(self.registry)
 
     def tell(self, namespace: str, name: str, facts: Facts, conditions: Sequence[Document]) -> None:
         """Show what is known of a policy; what is unknown disappears rather than stays."""
@@ -63,12 +73,12 @@ class Metrics:
         values = (
             (self.recommended, decision.recommendation if decision else None),
             (self.desired, decision.desired if decision else None),
-            (self.demand, decision.demand if decision else None),
             (self.current, facts.current),
             (self.ready, census.ready if census else None),
             (self.warming, int(census.warming.sum()) if census else None),
             (self.stuck, sum(census.stuck.values()) if census else None),
             (self.rate, facts.rate),
+            (self.forecast, facts.forecast),
             (self.lead_time, facts.lead_time),
         )
         for gauge, value in values:
@@ -80,20 +90,16 @@ class Metrics:
             number = {"True": 1, "False": 0}.get(condition["status"], -1)
             self.condition.labels(namespace, name, condition["type"]).set(number)
         if decision:
-            # The network or the formula; each of its hedges would be a series of its own.
-            kind = decision.candidate.partition(" ")[0]
-            self.decisions.labels(namespace, name, kind).inc()
-        if facts.problem:
-            self.errors.labels(namespace, name, facts.problem.reason).inc()
+            self.decisions.labels(namespace, name).inc()
 
     def forget(self, namespace: str, name: str) -> None:
         """Remove every series of a policy."""
         for metric in self._per_policy:
             metric.remove_by_labels({"namespace": namespace, "policy": name})
 
-    def expose(self) -> bytes:
-        """Write all metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def expose(self, names: Sequence[str] = ()) -> bytes:
+        """Write the metrics of these names, or all, in Prometheus' text format."""
+        return generate_latest(self.registry.restricted_registry(names) if names else self.registry)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         gauge = Gauge(f"headstart_{name}", text, (*POLICY, *labels), registry=self.registry)

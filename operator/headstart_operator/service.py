@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from headstart_operator import contest as contests
 from headstart_operator.contest import Contest
 from headstart_operator.events import Throttle
+from headstart_operator.forecasts import Forecasts
 from headstart_operator.history import History
 from headstart_operator.memory import Memory
-from headstart_operator.pods import Census, Stopwatch
+from headstart_operator.pods import Census
+from headstart_operator.originals import Original
 from headstart_operator.resource import Mode, Spec, SpecError
+from headstart_operator.rivals import Found
+from headstart_operator.rollouts import Ordering
 from headstart_operator.selection import go_on
 from headstart_operator.sources.prometheus import Reason
+from headstart_operator.starts import Start, Stopwatch
 from headstart_operator.status import Facts, Problem, parse_time
 from headstart_policy.guardrails import FRESH_INTERVALS, Situation
 from headstart_policy.observation import Observation, recent_peak
@@ -66,6 +72,8 @@ class Sight:
         Whether all of the past was read.
     raise_only
         Why the replicas may not be lowered.
+    held
+        What the decision is to change: the replicas, or in mode Assist the HPA's minReplicas.
     policy
         ``None``: none can be read, the reactive formula decides.
     """
@@ -80,6 +88,7 @@ class Sight:
     rate_age: float
     history_loaded: bool
     raise_only: str | None
+    held: int
     policy: Policy | None
 
 
@@ -106,9 +115,15 @@ class Service:
     policy: Policy | None = None
     policy_problem: Problem | None = None
     stopwatch: Stopwatch | None = None
+    ordering: Ordering = Ordering()
     replicas: int | None = None
     replicas_since: float | None = None
     decided_for: float = -math.inf
+    found: Found = Found()
+    stand: contests.Stand | None = None
+    noticed: float = -math.inf
+    """When the operator came to know of the policy, s since the epoch."""
+    forecasts: Forecasts = field(default_factory=Forecasts)
 
     @classmethod
     def begin(cls, key: Key, policy: Mapping[str, Any]) -> Service:
@@ -124,6 +139,15 @@ class Service:
             last_scale=parse_time(status.get("lastScaleTime")),
         )
 
+    def as_policy(self) -> dict[str, Any]:
+        """Write what :meth:`begin` and :meth:`update` read: the policy with its newest status."""
+        metadata = {
+            "uid": self.uid,
+            "creationTimestamp": self.created,
+            "generation": self.generation,
+        }
+        return {"metadata": metadata, "spec": self.document, "status": self.status}
+
     def update(self, policy: Mapping[str, Any]) -> bool:
         """Take in the object as the API server has it; whether its spec is new to us."""
         generation = int(policy["metadata"].get("generation", 0))
@@ -138,6 +162,7 @@ class Service:
             self.spec, self.spec_problem = None, Problem("SpecInvalid", str(error))
         if before is not None and self.spec is not None:
             self._compare(before, self.spec)
+            self.memory = replace(self.memory, contest=self.memory.contest.rest())
         return True
 
     @property
@@ -172,22 +197,46 @@ class Service:
         """Take ``replicas`` for ours; in mode Observe none are."""
         observing = self.spec is None or self.spec.mode is Mode.OBSERVE
         contest = Contest() if observing else self.memory.contest.accept(scale.uid, replicas)
+        original = self.memory.original
         if observing:
             contest = replace(contest, uid=scale.uid)
-        self.memory = replace(self.memory, contest=contest)
+        if observing or (original is not None and original.uid != scale.uid):
+            original = None
+        self.memory = replace(self.memory, contest=contest, original=original)
 
-    def contested(self, scale: Scale, who: str, now: float) -> None:
+    def acted(self, scale: Scale, replicas: int) -> None:
+        """Note that ``replicas`` were set, and what there was before the first time."""
+        original = self.memory.original or Original(scale.uid, scale.replicas)
+        self.accept(scale, replicas)
+        self.memory = replace(self.memory, original=original)
+
+    def contested(self, scale: Scale, who: str, now: float, advice: str = "") -> None:
         """Note that someone else has set the replicas."""
-        contest = self.memory.contest.contested_by(who, now, scale.replicas)
+        contest = self.memory.contest.contested_by(who, now, scale.replicas, advice)
         self.memory = replace(self.memory, contest=contest)
 
-    def contest_message(self, now: float) -> str | None:
-        """Say who sets the replicas too; ``None`` where nobody does or it rests."""
-        contest = self.memory.contest
-        return contest.message if now < contest.until(self.lead_time) else None
+    def held(self, spec: Spec, scale: Scale) -> int:
+        """Return what a guardrail that holds is to hold.
 
-    def measure(self, starts: Sequence[float]) -> None:
-        """Take in lead times that were measured, s."""
+        In mode Assist the HPA has the replicas. To hold those at its peak would leave it a floor
+        of them for as long as the rate is lost.
+        """
+        hpa = self.found.hpa
+        return hpa.least if spec.mode is Mode.ASSIST and hpa is not None else scale.replicas
+
+    def take_stand(self, spec: Spec, other: contests.Stand | None, now: float) -> None:
+        """Say how to stand to whoever else scales the workload; ``other`` is to another policy."""
+        stands = (
+            contests.autoscaler(self.found, spec.min_replicas, spec.max_replicas)
+            if spec.mode is Mode.AUTO
+            else None,
+            other,
+            self.memory.contest.stand(self.lead_time, now),
+        )
+        self.stand = None if spec.mode is Mode.OBSERVE else contests.strictest(stands)
+
+    def measure(self, starts: Sequence[Start]) -> None:
+        """Take in starts that were measured."""
         if self.spec is not None and starts:
             lead_times = self.memory.lead_times.add(starts, self.spec.lead_time.default)
             self.memory = replace(self.memory, lead_times=lead_times)
@@ -222,6 +271,7 @@ class Service:
             rate_age=age,
             history_loaded=history.loaded(time),
             raise_only=self._raise_only(now),
+            held=self.held(spec, scale),
             policy=self.policy,
         )
 
@@ -256,12 +306,14 @@ class Service:
         return replace(
             self.facts(next((problem for problem in problems if problem), None)),
             rate_problem=rate_problem,
-            contested=self.contest_message(now),
+            contested=self.stand,
             outside=verdict.outside,
             current=int(sight.observation.current[0]),
             census=census,
             decision=verdict.decision,
             lead_time=sight.profile.lead_time,
+            in_order=self.ordering.message,
+            forecast=self.forecasts.due(sight.time, sight.profile, verdict.forecast),
         )
 
     def _rate_lost(self, age: float, interval: float) -> Problem | None:
@@ -275,7 +327,7 @@ class Service:
     def _raise_only(self, now: float) -> str | None:
         if self.policy is None:
             return "no trained policy can be read"
-        return self.contest_message(now)
+        return self.stand.brief if self.stand else None
 
     def _compare(self, before: Spec, after: Spec) -> None:
         """Forget what belonged to another query, artefact or workload."""
@@ -303,7 +355,7 @@ def situation(
     return Situation(
         now=np.array([sight.time for sight in sights]),
         interval=np.array([sight.profile.interval for sight in sights]),
-        current=observation.current,
+        current=np.array([sight.held for sight in sights], dtype=np.int64),
         rate=np.array([sight.rate for sight in sights]),
         rate_age=np.array([sight.rate_age for sight in sights]),
         peak=recent_peak(observation),

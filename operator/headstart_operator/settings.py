@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 import kopf
 
+from headstart_operator.credentials import CredentialFiles
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from headstart_operator.election import Rules
 
 # Seconds that a stop may take before what still hangs is left behind.
 STOP_WITHIN = 2.0
@@ -22,6 +26,10 @@ class Settings:
     ----------
     prometheus_address
         For policies that name none; ``None``: they must.
+    prometheus_credentials, prometheus_headers
+        For that address alone, and only where a policy names neither address nor tenant.
+    allowed_addresses
+        Those that policies may name; that of the operator itself always is.
     namespaces
         Those watched; none means all.
     host, port
@@ -30,14 +38,20 @@ class Settings:
         File to which every decision is appended as a JSON line.
     pod
         Name of the pod that this is, for events.
+    election
+        ``None``: this operator is the only one, and leads.
     """
 
     prometheus_address: str | None = None
+    prometheus_credentials: CredentialFiles = CredentialFiles()
+    prometheus_headers: tuple[tuple[str, str], ...] = ()
+    allowed_addresses: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     host: str = "0.0.0.0"  # noqa: S104 - kubelet and Prometheus come from other addresses.
     port: int = 8080
     record: Path | None = None
     pod: str = "headstart"
+    election: Rules | None = None
 
 
 def kopf_settings() -> kopf.OperatorSettings:
