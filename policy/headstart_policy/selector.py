@@ -137,10 +137,6 @@ class Scores(NamedTuple):
         costs, weight, fleet, _, ready, chosen = self
         return Scores(costs[row], weight[row], fleet[row], asked, ready[row], chosen[row])
 
-    def forget_past(self) -> Scores:
-        """Keep the costs, but price nothing by what was asked for before now."""
-        return self._replace(asked=np.full_like(self.asked, -1))
-
     def to_json(self) -> dict[str, Any]:
         """Turn one service's scores into plain values; the inverse is :meth:`from_json`."""
         return {
@@ -255,19 +251,59 @@ def learn(
     lead_steps
         Whole intervals from asking to ready, shape (N,).
     """
-    known = np.isfinite(rate) & (scores.asked[:, 0, 0] >= 0)
+    past = relive(scores.asked, scores.ready, rate, fleet, profiles, lead_steps)
+    cost = price(past.rate, past.ready, past.asked, profiles)
+    cost[past.full] = no_dearer_than_leaner(cost[past.full], past.ready[past.full])
+    return passed(scores, cost, past.rate / profiles.capacity, past.known, profiles)
+
+
+class Past(NamedTuple):
+    """The interval that has just passed, as it was and as candidates would have met it."""
+
+    known: Bools
+    """Whether anything can be priced by it, shape (N,)."""
+    rate: Floats
+    """Requests/s that came, 0 where nothing is known, shape (N,)."""
+    served: Ints
+    """Replicas that were ready all through it, shape (N,)."""
+    full: Bools
+    """Whether those were saturated, shape (N,)."""
+    ready: Ints
+    """Replicas that would have served each candidate, shape (N, C)."""
+    asked: Ints
+    """Replicas that each candidate would have paid for, shape (N, C)."""
+
+
+def relive(
+    asked: Ints, before: Ints, rate: Floats, fleet: Fleet, profiles: Profiles, lead_steps: Ints
+) -> Past:
+    """Say what each candidate would have had in the interval that has just passed.
+
+    Nobody is given fewer than there were in a saturated one: its rate is what was served.
+
+    Parameters
+    ----------
+    asked, before
+        ``asked`` and ``ready`` of :class:`Scores`.
+    rate, fleet, profiles, lead_steps
+        As for :func:`learn`.
+    """
+    known = np.isfinite(rate) & (asked[:, 0, 0] >= 0)
     came = np.where(known, rate, 0.0)
     # A replica that became ready at the end of the interval has not served in it.
-    served = np.minimum(scores.ready, fleet.ready)
+    served = np.minimum(before, fleet.ready)
     full = known & (came >= SATURATED * served * profiles.capacity)
-    ready = np.maximum(_ready(scores.asked, lead_steps), np.where(full, served, 0)[:, None])
-    asked = np.maximum(scores.asked[..., 0], np.where(full, fleet.current, 0)[:, None])
-    cost = price(came, ready, asked, profiles)
-    cost[full] = _no_dearer_than_leaner(cost[full], ready[full])
-    return passed(scores, cost, came / profiles.capacity, known, profiles)
+    return Past(
+        known=known,
+        rate=came,
+        served=served,
+        full=full,
+        ready=np.maximum(_ready(asked, lead_steps), np.where(full, served, 0)[:, None]),
+        asked=np.maximum(asked[..., 0], np.where(full, fleet.current, 0)[:, None]),
+    )
 
 
-def _no_dearer_than_leaner(cost: Floats, ready: Ints) -> Floats:
+def no_dearer_than_leaner(cost: Floats, ready: Ints) -> Floats:
     """Let no candidate pay for having had more ready than another, each of shape (K, C).
 
     Where the rate was cut off nobody knows what the surplus would have been good for.
@@ -385,13 +421,17 @@ def remember(scores: Scores, asked: Ints, ready: Ints, lost: Bools) -> Scores:
     lost
         Whether there is no rate to decide on, shape (N,): every candidate holds.
     """
-    begun = scores.asked[:, 0, 0] >= 0
-    before = scores.asked
+    return scores._replace(asked=push(scores.asked, asked, ready, lost), ready=ready)
+
+
+def push(before: Ints, asked: Ints, ready: Ints, lost: Bools) -> Ints:
+    """Put what is asked for now before what was, shape (N, C, W); arguments as for remember."""
+    begun = before[:, 0, 0] >= 0
     if not begun.all():
         before = np.where(begun[:, None, None], before, ready[:, None, None])
     newest = np.where(lost[:, None], before[..., 0], asked)
-    past = np.concatenate([newest[..., None], before[..., :-1]], axis=2)
-    return scores._replace(asked=past, ready=ready)
+    pushed: Ints = np.concatenate([newest[..., None], before[..., :-1]], axis=2)
+    return pushed
 
 
 def resume(scores: Scores, missed: int) -> Scores:
@@ -401,13 +441,17 @@ def resume(scores: Scores, missed: int) -> Scores:
     stands by what it asked for last. After more, what they would have asked for is not known, and
     nothing may be priced over the gap: they begin with the fleet that runs, and keep their costs.
     """
+    return scores._replace(asked=stand_by(scores.asked, missed))
+
+
+def stand_by(asked: Ints, missed: int) -> Ints:
+    """What was asked for, shape (N, C, W), so many intervals later; see :func:`resume`."""
     if missed == 0:
-        return scores
+        return asked
     if not 0 < missed <= FRESH_INTERVALS:
-        return scores.forget_past()
-    width = scores.asked.shape[2]
-    older = np.maximum(np.arange(width) - missed, 0)
-    return scores._replace(asked=scores.asked[..., older])
+        return np.full_like(asked, -1)
+    older: Ints = asked[..., np.maximum(np.arange(asked.shape[2]) - missed, 0)]
+    return older
 
 
 def why(scores: Scores) -> list[str | None]:
