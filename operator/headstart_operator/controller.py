@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -20,13 +21,16 @@ import numpy as np
 from headstart_operator import events, pods, rollouts
 from headstart_operator import status as statuses
 from headstart_operator.artifacts import Artifacts
+from headstart_operator.assistant import Assistant
 from headstart_operator.batch import Batcher, Verdict
+from headstart_operator.contest import other_policy
 from headstart_operator.kube import MERGE_PATCH, Api, ApiError, Document
 from headstart_operator.recorder import Recorder
 from headstart_operator.resource import Mode
+from headstart_operator.rivals import Rivals, Target, target_of
 from headstart_operator.service import Key, Service, Sight, situation
 from headstart_operator.sources.pool import Sources
-from headstart_operator.sources.prometheus import MOST_POINTS, RateError, Reason
+from headstart_operator.sources.prometheus import MOST_POINTS, RateError
 from headstart_operator.status import Facts, Problem
 from headstart_operator.targets import Scale, TargetChangedError, TargetError, Targets
 from headstart_policy.artifact import ArtifactError
@@ -35,6 +39,7 @@ from headstart_policy.decision import remember
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
+    from headstart_operator.contest import Stand
     from headstart_operator.history import History
     from headstart_operator.metrics import Metrics
     from headstart_operator.pods import Census
@@ -79,11 +84,15 @@ class Controller:
         api.observe = metrics.loop.observe_request
         self._clock = clock
         self._targets = Targets(api)
+        self._rivals = Rivals(api, settings.namespaces, self._blocking)
+        self._assistant = Assistant(api, self._targets, self._rivals, self._blocking)
         self._artifacts = Artifacts(api)
         self._recorder = Recorder(settings.record)
         self._batcher = Batcher()
         self._kube = ThreadPoolExecutor(KUBE_THREADS, thread_name_prefix="kubernetes")
         self._services: dict[Key, Service] = {}
+        # Who may touch a workload; ``None`` while that has to be found out anew.
+        self._by_target: dict[Target, list[Service]] | None = None
         # Without an election it leads from the start; else until it does, the newest of each
         # policy is kept: its status holds what the leader remembers.
         self.leading = settings.election is None
@@ -109,6 +118,7 @@ class Controller:
             service = self._services[key] = Service.begin(key, policy)
             service.noticed = self._clock()
         if service.update(policy):
+            self._by_target = None
             self._metrics.loop.policies.set(len(self._services))
             _log.info("%s/%s: generation %d", *key, service.generation)
             if service.spec_problem is not None:
@@ -122,10 +132,12 @@ class Controller:
         if service is None or service.uid != uid:
             return
         self._drop(key)
+        self._spawn(self._give_back(service))
         _log.info("%s/%s: gone", *key)
 
     def _drop(self, key: Key) -> None:
         del self._services[key]
+        self._by_target = None
         for tasks in (self._ticks, self._backfills):
             if task := tasks.pop(key, None):
                 task.cancel()
@@ -160,6 +172,8 @@ class Controller:
                 if instant is not None and key not in self._ticks:
                     service.decided_for = instant
                     self._keep(self._ticks, key, self._tick_safely(service, instant))
+            if self.leading and self._assistant.due(self.beat):
+                self._spawn(self._assistant.care(self._services, self.beat))
             await asyncio.sleep(BEAT)
 
     async def close(self, within: float) -> None:
@@ -279,10 +293,12 @@ class Controller:
         contest = service.memory.contest
         if spec.mode is Mode.AUTO and contest.differs(scale.uid, scale.replicas):
             # Killed between setting the replicas and noting it, we would suspect another.
-            who = await self._blocking(self._targets.who_set, scale)
-            if who is not None:
-                service.contested(scale, who, now)
+            who, advice = await self._blocking(self._targets.who_set, scale, spec.scale_target_ref)
+            if not who.ours:
+                service.contested(scale, str(who), now, advice)
         service.accept(scale, scale.replicas)
+        await self._assistant.see(service, now)
+        service.take_stand(spec, self._other_policy(service, spec), now)
         if service.stopwatch is not None:
             service.measure(service.stopwatch.measure(found, now))
         return scale, await self._census(service, spec, scale, found, now)
@@ -334,8 +350,18 @@ class Controller:
                 _log.info("%s/%s: replicas changed meanwhile: next time", *service.key)
             except TargetError as error:
                 inactive = Problem(error.reason, str(error))
+        assisted = None
+        if sight.spec.mode is Mode.ASSIST:
+            outcome = await self._assistant.assist(service, decision.desired, self._clock())
+            inactive, assisted = outcome.problem, outcome.hpa
+            if outcome.carried_out:
+                service.last_scale = sight.time
+                direction = "up" if outcome.after > outcome.before else "down"
+                self._metrics.scalings.labels(*service.key, direction).inc()
+                floor = f"minReplicas of {outcome.hpa}: {outcome.before} -> {outcome.after}"
+                self._event(service, events.NORMAL, "Assisted", f"{floor}: {decision.reason}")
         if carried_out:
-            service.accept(scale, decision.desired)
+            service.acted(scale, decision.desired)
             service.last_scale = sight.time
             direction = "up" if decision.desired > scale.replicas else "down"
             self._metrics.scalings.labels(*service.key, direction).inc()
@@ -351,12 +377,15 @@ class Controller:
         return replace(
             facts,
             inactive=inactive,
+            assisted=assisted,
             problem=facts.problem or inactive,
             last_scale=service.last_scale,
         )
 
     def _inactive(self, service: Service, spec: Spec, scale: Scale) -> Problem | None:
         """Say why a policy in mode Auto must not set the replicas."""
+        if service.stand is not None and service.stand.hands_off:
+            return Problem("TargetContested", service.stand.message)
         if scale.replicas == 0:
             return Problem(
                 "ScaledToZero",
@@ -365,20 +394,28 @@ class Controller:
             )
         if service.ordering.message is not None and spec.mode is not Mode.OBSERVE:
             return Problem(rollouts.IN_ORDER, service.ordering.message)
-        rivals = (
-            other
-            for other in self._services.values()
-            if other.key.namespace == service.key.namespace
-            and other.spec is not None
-            and other.spec.mode is Mode.AUTO
-            and other.spec.scale_target_ref == spec.scale_target_ref
-        )
-        first = min(rivals, key=lambda other: (other.created, other.key), default=service)
-        if first is service:
-            return None
-        return Problem(
-            "TargetClaimed", f"ScalingPolicy {first.key.name} scales this workload already"
-        )
+        return None
+
+    def _other_policy(self, service: Service, spec: Spec) -> Stand | None:
+        """Stand to another policy of the same workload that may touch it."""
+        if self._by_target is None:
+            self._by_target = defaultdict(list)
+            for one in self._services.values():
+                if one.spec is not None and one.spec.mode is not Mode.OBSERVE:
+                    target = target_of(one.key.namespace, one.spec.scale_target_ref)
+                    self._by_target[target].append(one)
+        target = target_of(service.key.namespace, spec.scale_target_ref)
+        others = [one for one in self._by_target.get(target, ()) if one is not service]
+        first = min([service, *others], key=lambda other: (other.created, other.key))
+        if first is not service:
+            return other_policy(first.key.name, older=True)
+        return other_policy(others[0].key.name, older=False) if others else None
+
+    async def _give_back(self, service: Service) -> None:
+        """Restore what a policy that has gone asked to be restored."""
+        what = await self._assistant.end(service, self._clock())
+        if what is not None:
+            self._event(service, events.NORMAL, "Restored", f"the policy has gone: {what}")
 
     async def _tell(self, service: Service, facts: Facts) -> None:
         """Publish what is known: metrics always, events on news, the status when it says more."""

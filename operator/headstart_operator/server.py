@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,10 @@ async def serve(
         The port is taken, or may not be listened on.
     """
 
-    async def show(_: web.Request) -> web.Response:
-        return web.Response(body=metrics.expose(), content_type="text/plain", charset="utf-8")
+    async def show(request: web.Request) -> web.Response:
+        # In a thread: 1,000 policies have 25,000 series, and no decision waits for their text.
+        text = await asyncio.to_thread(metrics.expose, request.query.getall("name[]", []))
+        return web.Response(body=text, content_type="text/plain", charset="utf-8")
 
     def probe(check: Callable[[], bool]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(_: web.Request) -> web.Response:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from headstart_operator import assist
 from headstart_operator import contest as contests
 from headstart_operator.contest import Contest
 from headstart_operator.events import Throttle
 from headstart_operator.forecasts import Forecasts
 from headstart_operator.history import History
 from headstart_operator.memory import Memory
-from headstart_operator.pods import Census
 from headstart_operator.originals import Original
+from headstart_operator.pods import Census
 from headstart_operator.resource import Mode, Spec, SpecError
 from headstart_operator.rivals import Found
 from headstart_operator.rollouts import Ordering
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from headstart_operator.batch import Verdict
+    from headstart_operator.rivals import Autoscaler
     from headstart_operator.selection import Selection
     from headstart_operator.targets import Scale
     from headstart_policy.artifact import Policy
@@ -121,6 +123,8 @@ class Service:
     decided_for: float = -math.inf
     found: Found = Found()
     stand: contests.Stand | None = None
+    floor_changed: tuple[int, int] | None = None
+    """What someone made of a raised floor, while it is not answered."""
     noticed: float = -math.inf
     """When the operator came to know of the policy, s since the epoch."""
     forecasts: Forecasts = field(default_factory=Forecasts)
@@ -215,6 +219,14 @@ class Service:
         contest = self.memory.contest.contested_by(who, now, scale.replicas, advice)
         self.memory = replace(self.memory, contest=contest)
 
+    def see_floor(self, hpa: Autoscaler, now: float) -> None:
+        """Note that someone else has set an HPA's minReplicas, once for each time."""
+        change = assist.changed(hpa)
+        if change is not None and change != self.floor_changed:
+            contest = self.memory.contest.floor_contested_by(str(hpa.setter), now, change)
+            self.memory = replace(self.memory, contest=contest)
+        self.floor_changed = change
+
     def held(self, spec: Spec, scale: Scale) -> int:
         """Return what a guardrail that holds is to hold.
 
@@ -307,6 +319,7 @@ class Service:
             self.facts(next((problem for problem in problems if problem), None)),
             rate_problem=rate_problem,
             contested=self.stand,
+            against=self._against(),
             outside=verdict.outside,
             current=int(sight.observation.current[0]),
             census=census,
@@ -315,6 +328,12 @@ class Service:
             in_order=self.ordering.message,
             forecast=self.forecasts.due(sight.time, sight.profile, verdict.forecast),
         )
+
+    def _against(self) -> str | None:
+        """Name what scales the workload of a policy that observes."""
+        observing = self.spec is not None and self.spec.mode is Mode.OBSERVE
+        acting = self.found.acting if observing else None
+        return None if acting is None else str(acting)
 
     def _rate_lost(self, age: float, interval: float) -> Problem | None:
         """Say why there is no rate; one late scrape is no loss, as for the guardrails."""

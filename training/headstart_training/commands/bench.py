@@ -14,6 +14,7 @@ from rich.table import Table
 from headstart_training.commands.bench_backtest import backtest
 from headstart_training.commands.bench_decision import decision
 from headstart_training.commands.bench_fine_tuning import fine_tuning
+from headstart_training.commands.bench_operator import operator
 from headstart_training.commands.bench_seed_game import seed_game
 from headstart_training.commands.bench_unseen import unseen
 from headstart_training.commands.console import console
@@ -31,6 +32,7 @@ def bench() -> None:
 bench.add_command(backtest)
 bench.add_command(decision)
 bench.add_command(fine_tuning)
+bench.add_command(operator)
 bench.add_command(seed_game)
 bench.add_command(unseen)
 
