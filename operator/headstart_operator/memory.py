@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart_operator.contest import Contest
 from headstart_operator.lead_times import LeadTimes
+from headstart_operator.originals import Original
 from headstart_operator.selection import Selection
 from headstart_policy.behavior import Memory as BehaviorMemory
 
@@ -24,6 +25,7 @@ class Memory:
     contest: Contest = field(default_factory=Contest)
     behavior: BehaviorMemory = field(default_factory=BehaviorMemory)
     selection: Selection | None = None
+    original: Original | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; the inverse is :meth:`from_json`."""
@@ -33,6 +35,7 @@ class Memory:
             "contest": self.contest.to_json(),
             "behavior": self.behavior.to_json(),
             "scores": self.selection.to_json() if self.selection else None,
+            "original": self.original.to_json() if self.original else None,
         }
 
     @classmethod
@@ -50,6 +53,7 @@ class Memory:
                 BehaviorMemory.from_json(document["behavior"]),
                 # Those of other candidates must not take the rest with them.
                 Selection.from_json(document.get("scores")),
+                original=Original.from_json(document.get("original")),
             )
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, LookupError, TypeError, ValueError):
             return cls()

@@ -121,7 +121,7 @@ class Service:
     replicas: int | None = None
     replicas_since: float | None = None
     decided_for: float = -math.inf
-    found: Found = Found()
+    found: Found = field(default_factory=Found)
     stand: contests.Stand | None = None
     floor_changed: tuple[int, int] | None = None
     """What someone made of a raised floor, while it is not answered."""
@@ -282,7 +282,7 @@ class Service:
             rate=rate,
             rate_age=age,
             history_loaded=history.loaded(time),
-            raise_only=self._raise_only(now),
+            raise_only=self._raise_only(),
             held=self.held(spec, scale),
             policy=self.policy,
         )
@@ -343,7 +343,7 @@ class Service:
         late = f"there is no rate of the last {FRESH_INTERVALS * interval:g} s"
         return self.rate_problem or Problem(Reason.NO_SERIES, late)
 
-    def _raise_only(self, now: float) -> str | None:
+    def _raise_only(self) -> str | None:
         if self.policy is None:
             return "no trained policy can be read"
         return self.stand.brief if self.stand else None

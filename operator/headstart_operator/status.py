@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from headstart_operator.resource import Mode
 
 if TYPE_CHECKING:
+    from headstart_operator.contest import Stand
+    from headstart_operator.lead_times import LeadTimes
     from headstart_operator.memory import Memory
     from headstart_operator.pods import Census
     from headstart_policy.decision import Decision
@@ -51,11 +53,19 @@ class Facts:
     inactive
         Why the operator does not scale the workload although the mode is Auto.
     contested
-        Who changes the replicas too, in a sentence.
+        How we stand to whoever scales the workload too; ``None``: nobody does.
+    assisted
+        The HPA whose ``minReplicas`` is raised, as kubectl names it; ``None``: none.
+    against
+        The autoscaler that a policy which observes is compared with; ``None``: there is none.
     outside
         Which bound of the policy's envelope was left.
     rate, current, census, decision, lead_time, digest, last_scale
         As in the status; ``None``: unknown.
+    forecast
+        What was expected for now a lead time ago, requests/s; ``None``: unknown.
+    in_order
+        Why the workload cannot be scaled ahead, in any mode; ``None``: it can.
     """
 
     generation: int
@@ -63,7 +73,9 @@ class Facts:
     problem: Problem | None
     rate_problem: Problem | None = None
     inactive: Problem | None = None
-    contested: str | None = None
+    contested: Stand | None = None
+    assisted: str | None = None
+    against: str | None = None
     outside: str | None = None
     rate: float | None = None
     current: int | None = None
@@ -72,6 +84,8 @@ class Facts:
     lead_time: float | None = None
     digest: str | None = None
     last_scale: float | None = None
+    forecast: float | None = None
+    in_order: str | None = None
 
 
 def build(facts: Facts, memory: Memory, previous: Document, now: float) -> Document:
@@ -89,15 +103,17 @@ def build(facts: Facts, memory: Memory, previous: Document, now: float) -> Docum
     census, decision = facts.census, facts.decision
     return {
         "observedGeneration": facts.generation,
-        "conditions": _conditions(facts, previous.get("conditions") or [], now),
+        "conditions": _conditions(facts, memory, previous.get("conditions") or [], now),
         "requestRate": None if facts.rate is None else format_rate(facts.rate),
         "readyReplicas": census.ready if census else None,
         "warmingReplicas": int(census.warming.sum()) if census else None,
         "currentReplicas": facts.current,
         "desiredReplicas": decision.desired if decision else None,
         "leadTimeSeconds": None if facts.lead_time is None else round(facts.lead_time),
+        "leadTime": _lead_time(memory.lead_times),
         "policyDigest": facts.digest,
         "lastScaleTime": None if facts.last_scale is None else format_time(facts.last_scale),
+        "comparison": {"against": facts.against} if facts.against else None,
         "memory": memory.to_json(),
         "lastDecision": _decision(decision) if decision else previous.get("lastDecision"),
     }
@@ -121,8 +137,8 @@ def must_write(status: Document, written: Document, since: float) -> bool:
 def bad(condition: Document) -> bool:
     """Whether a condition deserves a warning."""
     if condition["type"] == "TargetContested":
-        return bool(condition["status"] == "True")
-    wanted = condition["type"] in {"Ready", "RateAvailable", "InEnvelope"}
+        return bool(condition["status"] != "False")
+    wanted = condition["type"] in {"Ready", "RateAvailable", "InEnvelope", "LeadTimeStable"}
     return wanted and condition["status"] == "False"
 
 
@@ -147,7 +163,9 @@ def format_rate(rate: float) -> str:
     return f"{round(rate, 3):.3f}".rstrip("0").rstrip(".")
 
 
-def _conditions(facts: Facts, previous: list[Document], now: float) -> list[Document]:
+def _conditions(
+    facts: Facts, memory: Memory, previous: list[Document], now: float
+) -> list[Document]:
     before = {c["type"]: c for c in previous}
 
     def condition(kind: str, verdict: _Verdict) -> Document:
@@ -171,6 +189,7 @@ def _conditions(facts: Facts, previous: list[Document], now: float) -> list[Docu
         condition("ScalingLimited", _scaling_limited(facts.decision)),
         condition("InEnvelope", _in_envelope(facts)),
         condition("TargetContested", _target_contested(facts)),
+        condition("LeadTimeStable", _lead_time_stable(facts, memory.lead_times, now)),
     ]
 
 
@@ -190,11 +209,15 @@ def _rate_available(facts: Facts) -> _Verdict:
 
 def _scaling_active(facts: Facts) -> _Verdict:
     if facts.mode is Mode.OBSERVE:
-        return False, "Observing", "mode is Observe: decisions are shown, nothing is touched."
+        shown = "mode is Observe: decisions are shown, nothing is touched."
+        refused = f" In mode Auto it would not be scaled: {facts.in_order}."
+        return False, "Observing", shown + (refused if facts.in_order else "")
     if facts.inactive is not None:
         return False, *facts.inactive
     if facts.decision is None:
         return False, *(facts.problem or Problem("NoDecision", "There is no decision yet."))
+    if facts.assisted is not None:
+        return True, "Assisting", f"The operator raises minReplicas of {facts.assisted}."
     return True, "Scaling", "The operator sets the replicas of the workload."
 
 
@@ -219,8 +242,32 @@ def _in_envelope(facts: Facts) -> _Verdict:
 
 def _target_contested(facts: Facts) -> _Verdict:
     if facts.contested is not None:
-        return True, "ChangedByAnother", f"{facts.contested}; until it rests, replicas only grow"
+        return facts.contested.certain or None, facts.contested.reason, facts.contested.message
     return False, "NotContested", "Nobody else changes the replicas."
+
+
+def _lead_time_stable(facts: Facts, measured: LeadTimes, now: float) -> _Verdict:
+    if facts.outside is not None and facts.outside.startswith("lead_steps"):
+        return False, "OutsideEnvelope", f"{facts.outside}: the reactive formula decides"
+    if change := measured.changed(now):
+        return False, "LeadTimeChanged", change
+    if not measured.starts:
+        return None, "NotMeasured", "No start was measured yet: spec.leadTime.default counts."
+    return True, "AsMeasured", "Starts take as long as they did."
+
+
+def _lead_time(measured: LeadTimes) -> Document | None:
+    summary = measured.summary
+    if summary is None:
+        return None
+    return {
+        "p50Seconds": round(summary.p50),
+        "p90Seconds": round(summary.p90),
+        "samples": summary.samples,
+        "schedulingSeconds": round(summary.scheduling),
+        "startSeconds": round(summary.starting),
+        "readinessSeconds": round(summary.readiness),
+    }
 
 
 def _decision(decision: Decision) -> Document:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from headstart_operator import status
-from headstart_operator.contest import Contest
+from headstart_operator.contest import Contest, Stand
 from headstart_operator.events import LONGEST_MESSAGE, Subject, Throttle, build
-from headstart_operator.lead_times import LeadTimes
+from headstart_operator.lead_times import Change, LeadTimes
 from headstart_operator.memory import Memory
 from headstart_operator.pods import Census
 from headstart_operator.resource import Mode
+from headstart_operator.starts import Start
 from headstart_operator.status import Facts, Problem
 from headstart_policy.behavior import Memory as BehaviorMemory
 from headstart_policy.behavior import Sample
@@ -42,7 +43,7 @@ FACTS = Facts(
     last_scale=NOW - 60,
 )
 MEMORY = Memory(
-    LeadTimes((60.0, 61.0), 61.0),
+    LeadTimes((Start("a", NOW, 60.0, 2.0, 20.0), Start("a", NOW, 61.0, 2.0, 20.0)), 61.0, "a"),
     Contest("uid", 7, (NOW,), "kubectl set 7 replicas"),
     BehaviorMemory((Sample(NOW, 7),), (Sample(NOW, 1),)),
 )
@@ -64,6 +65,14 @@ def test_a_status_in_full() -> None:
         "currentReplicas": 7,
         "desiredReplicas": 8,
         "leadTimeSeconds": 300,
+        "leadTime": {
+            "p50Seconds": 60,
+            "p90Seconds": 61,
+            "samples": 2,
+            "schedulingSeconds": 2,
+            "startSeconds": 20,
+            "readinessSeconds": 38,
+        },
         "policyDigest": "sha256:abc",
         "lastScaleTime": "2025-12-31T23:59:00Z",
         "lastDecision": {
@@ -86,6 +95,7 @@ def test_a_memory_that_is_not_ours_is_forgotten() -> None:
     assert Memory.from_json(broken) == Memory()
 
 
+UNSURE = Stand("AutoscalersUnreadable", "forbidden", certain=False)
 PROBLEM = Problem("TargetNotFound", "Deployment shop/checkout does not exist")
 
 
@@ -107,8 +117,12 @@ PROBLEM = Problem("TargetNotFound", "Deployment shop/checkout does not exist")
         ({}, "InEnvelope", "True", "InsideEnvelope"),
         ({"outside": "ramp = 9"}, "InEnvelope", "False", "OutsideEnvelope"),
         ({"digest": None}, "InEnvelope", "Unknown", "NoDecision"),
+        ({}, "LeadTimeStable", "True", "AsMeasured"),
+        ({"outside": "lead_steps = 99"}, "LeadTimeStable", "False", "OutsideEnvelope"),
         ({}, "TargetContested", "False", "NotContested"),
-        ({"contested": "kubectl set 3"}, "TargetContested", "True", "ChangedByAnother"),
+        ({"contested": Stand("ScaledObject", "x")}, "TargetContested", "True", "ScaledObject"),
+        ({"contested": UNSURE}, "TargetContested", "Unknown", "AutoscalersUnreadable"),
+        ({"assisted": "HorizontalPodAutoscaler/x"}, "ScalingActive", "True", "Assisting"),
     ],
 )
 def test_conditions(change: dict[str, Any], kind: str, holds: str, reason: str) -> None:
@@ -116,6 +130,27 @@ def test_conditions(change: dict[str, Any], kind: str, holds: str, reason: str) 
     assert (found["status"], found["reason"]) == (holds, reason)
     assert found["message"]
     assert found["observedGeneration"] == 3
+
+
+def test_the_lead_time_is_stable_until_a_release_changes_it() -> None:
+    def stable(lead_times: LeadTimes, now: float) -> dict[str, Any]:
+        built = status.build(FACTS, replace(MEMORY, lead_times=lead_times), {}, now)
+        return next(c for c in built["conditions"] if c["type"] == "LeadTimeStable")
+
+    assert stable(LeadTimes(), NOW)["reason"] == "NotMeasured"
+    changed = replace(MEMORY.lead_times, change=Change(NOW, 60.0, 90.0))
+    assert stable(changed, NOW + 100)["reason"] == "LeadTimeChanged"
+    assert status.bad(stable(changed, NOW + 100))
+    assert stable(changed, NOW + 86_400)["reason"] == "AsMeasured"
+
+
+def test_observe_says_what_auto_would_refuse() -> None:
+    found = condition(replace(FACTS, mode=Mode.OBSERVE, in_order="it starts in order"), "Ready")
+    assert found["status"] == "True"
+    facts = replace(FACTS, mode=Mode.OBSERVE, in_order="it starts in order")
+    active = condition(facts, "ScalingActive")
+    assert active["reason"] == "Observing"
+    assert "In mode Auto it would not be scaled: it starts in order." in active["message"]
 
 
 def test_a_transition_time_changes_with_the_status_and_not_with_the_reason() -> None:
