@@ -24,6 +24,9 @@ class Source(NamedTuple):
 
 COMMANDS = {
     "operator": Source("headstart_operator.cli", "operator", "Run the operator."),
+    "assist-reset": Source(
+        "headstart_operator.assist_reset", "operator", "Put back floors that nobody prolongs."
+    ),
     "train": Source(
         "headstart_training.commands.train", "training", "Train a policy in a simulator."
     ),
@@ -71,7 +74,8 @@ class LazyGroup(click.Group):
         if source is None:
             return None
         try:
-            command = getattr(importlib.import_module(source.module), cmd_name)
+            module = importlib.import_module(source.module)
+            command = getattr(module, cmd_name.replace("-", "_"))
         except ModuleNotFoundError as error:
             raise click.ClickException(
                 f"`headstart {cmd_name}` needs {error.name}: "

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from headstart_operator.kube import FIELD_MANAGER, JSON_PATCH, Api, ApiError, Document
+from headstart_operator.kube import JSON_PATCH, METADATA_ONLY, Api, ApiError
+from headstart_operator.managers import SOMEONE, Setter, advice, last_setter
 
 if TYPE_CHECKING:
     from headstart_operator.resource import TargetRef
@@ -109,13 +110,15 @@ class Targets:
                 raise TargetChangedError(str(error)) from error
             raise _target_error(error, scale.path) from error
 
-    def who_set(self, scale: Scale) -> str | None:
-        """Say who set the replicas last, as far as managedFields tell; ``None``: Headstart did."""
+    def who_set(self, scale: Scale, ref: TargetRef) -> tuple[Setter, str]:
+        """Say who set the replicas last, as far as managedFields tell, and what would end it."""
         try:
-            fields = self._api.get(scale.path)["metadata"].get("managedFields", [])
+            metadata = self._api.get(scale.path, accept=METADATA_ONLY)["metadata"]
         except ApiError:
-            return "someone"
-        return last_setter(fields)
+            return SOMEONE, ""
+        setter = last_setter(metadata.get("managedFields") or [], "replicas")
+        group = ref.api_version.rpartition("/")[0]
+        return setter, advice(setter, metadata, group, ref.kind, "/spec/replicas")
 
     def _plural(self, group: str, ref: TargetRef) -> str:
         key = (ref.api_version, ref.kind)
@@ -128,17 +131,6 @@ class Targets:
                 raise TargetError("TargetNotScalable", f"{ref.api_version} {ref.kind} {problem}")
             self._plurals[key] = plural
         return self._plurals[key]
-
-
-def last_setter(fields: list[Document]) -> str | None:
-    """Name the newest manager of ``spec.replicas``; ``None`` is Headstart itself."""
-    setters = [
-        (str(entry.get("time", "")), str(entry.get("manager", "someone")))
-        for entry in fields
-        if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
-    ]
-    manager = max(setters)[1] if setters else "someone"
-    return None if manager == FIELD_MANAGER else manager
 
 
 def _target_error(error: ApiError, what: str) -> TargetError:

@@ -122,7 +122,8 @@ def operator(
     world.policy("rival", rate_of("healthy"), scaleTargetRef={"name": "healthy"})
     world.policy("missing")
     load.set("missing", IDLE)
-    with world.start_operator(monitoring.url) as running:
+    allowed = [f"--allow-prometheus={url}" for url in (dead.url, guarded.url, silent)]
+    with world.start_operator(monitoring.url, "operator", *allowed) as running:
         yield running
 
 
@@ -291,9 +292,11 @@ def test_zero_replicas_turn_scaling_off(world: World) -> None:
 
 
 def test_the_second_policy_of_a_workload_does_not_scale_it(world: World) -> None:
-    condition = world.wait_condition("rival", "ScalingActive", "False", "TargetClaimed")
+    condition = world.wait_condition("rival", "ScalingActive", "False", "TargetContested")
     assert "ScalingPolicy healthy scales this workload" in condition["message"]
-    world.wait_event("rival", "TargetClaimed")
+    world.wait_condition("healthy", "TargetContested", "True", "ScalingPolicy")
+    world.change("rival", mode="Observe")
+    world.wait_condition("healthy", "TargetContested", "False")
 
 
 def test_the_others_went_on(world: World, load: Exporter, operator: Operator) -> None:

@@ -13,11 +13,12 @@ from headstart_operator import controller as controllers
 from headstart_operator import status as statuses
 from headstart_operator.controller import Controller
 from headstart_operator.kube import Api, ApiError
+from headstart_operator.managers import last_setter
 from headstart_operator.metrics import Metrics
 from headstart_operator.service import Key, Service
 from headstart_operator.settings import Settings
+from headstart_operator.sources import pool
 from headstart_operator.sources.prometheus import Answer, RateError, Reason
-from headstart_operator.targets import last_setter
 from headstart_policy import artifact
 from tests.unit.operator.test_resource import MINIMAL
 from tests.unit.policy.build import a_policy
@@ -87,9 +88,9 @@ class FakeSource:
 
     rate: float | RateError = 40.0
 
-    def __init__(self, address: str, observe: object) -> None:
-        del address, observe
-        self.backfill = asyncio.Lock()
+    def __init__(self, access: object, observe: object, backfill: asyncio.Lock) -> None:
+        del access, observe
+        self.backfill = backfill
 
     async def rates(self, query: str, gap: Gap, within: float) -> Answer:
         """Answer with a constant."""
@@ -98,7 +99,7 @@ class FakeSource:
             raise self.rate
         return Answer(np.full(gap.last - gap.first + 1, self.rate), None)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Do nothing."""
 
 
@@ -154,7 +155,7 @@ def play(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[[Callable[[Stage], Any]], None]:
     """Provide a function that runs a scene on a fresh stage."""
-    monkeypatch.setattr(controllers, "Source", FakeSource)
+    monkeypatch.setattr(pool, "Source", FakeSource)
     monkeypatch.setattr(FakeSource, "rate", 40.0)
     monkeypatch.setattr(artifact, "builtin", lambda _: a_policy())
 
@@ -387,6 +388,7 @@ def test_the_loop_decides_once_an_interval(play: Any, monkeypatch: pytest.Monkey
 
 
 def test_who_set_the_replicas() -> None:
-    assert last_setter(manager("kube-controller-manager")) == "kube-controller-manager"
-    assert last_setter(manager("headstart")) is None
-    assert last_setter([]) == "someone"
+    setter = last_setter(manager("kube-controller-manager"), "replicas")
+    assert str(setter) == "kube-controller-manager"
+    assert last_setter(manager("headstart"), "replicas").ours
+    assert str(last_setter([], "replicas")) == "someone"

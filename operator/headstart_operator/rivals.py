@@ -1,0 +1,287 @@
+"""Autoscalers that others set on the workloads: HPAs and KEDA's ScaledObjects.
+
+They are listed rather than watched: an HPA's status changes with each of its syncs, so that a watch
+would bring each of them as often as a list does, and a list every few seconds has no stream that
+can be cut unnoticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from headstart_operator.kube import ApiError
+from headstart_operator.managers import last_setter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from headstart_operator.kube import Api, Document
+    from headstart_operator.managers import Setter
+    from headstart_operator.resource import TargetRef
+
+HPA, SCALED_OBJECT = "HorizontalPodAutoscaler", "ScaledObject"
+HPAS = ("/apis/autoscaling/v2", "horizontalpodautoscalers")
+SCALED_OBJECTS = ("/apis/keda.sh/v1alpha1", "scaledobjects")
+# KEDA puts it on the HPA that it makes of a ScaledObject.
+OWNER_LABEL = "scaledobject.keda.sh/name"
+# https://keda.sh/docs/2.21/concepts/scaling-deployments/#pausing-autoscaling
+PAUSED, PAUSED_AT = "autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"
+KEDA_LEAST, KEDA_MOST = 0, 100
+
+# What is older than this is read anew beside the ticks, and they wait for what is older than that,
+# s: whoever creates an HPA has it respected ten seconds later at the latest.
+STALE = 5.0
+OLDEST = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Target(NamedTuple):
+    """A workload; of its version of the API, autoscalers and policies may differ."""
+
+    namespace: str
+    group: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Autoscaler:
+    """An HPA or a ScaledObject.
+
+    Attributes
+    ----------
+    kind, name, uid
+        Its own.
+    target
+        What it scales.
+    least, most
+        Its bounds, replicas.
+    asleep
+        It changes nothing within its bounds: an HPA that may scale in neither direction, or a
+        ScaledObject that is paused and pins no replicas.
+    scaled_object
+        The ScaledObject that an HPA belongs to; empty: to none.
+    annotations
+        Its own; ``None``: it has none, which a JSON patch has to know.
+    setter
+        Who set an HPA's ``minReplicas`` last, as far as managedFields tell.
+    """
+
+    kind: str
+    name: str
+    uid: str
+    target: Target
+    least: int
+    most: int
+    asleep: bool = False
+    scaled_object: str = ""
+    annotations: Mapping[str, str] | None = None
+    setter: Setter | None = field(default=None, compare=False)
+
+    @property
+    def path(self) -> str:
+        """Of the object at the API server."""
+        group, plural = HPAS if self.kind == HPA else SCALED_OBJECTS
+        return f"{group}/namespaces/{self.target.namespace}/{plural}/{self.name}"
+
+    def __str__(self) -> str:
+        """Name it as kubectl does."""
+        return f"{self.kind}/{self.name}"
+
+
+class Found(NamedTuple):
+    """The autoscalers of one workload, and why they may not be all."""
+
+    autoscalers: tuple[Autoscaler, ...] = ()
+    problem: str | None = None
+
+    @property
+    def acting(self) -> Autoscaler | None:
+        """The one that answers for the workload: a ScaledObject before the HPA that it made."""
+        awake = (a for a in self.autoscalers if not a.asleep)
+        return max(awake, key=lambda a: (a.kind == SCALED_OBJECT, a.name), default=None)
+
+    @property
+    def hpa(self) -> Autoscaler | None:
+        """The only HPA; ``None`` where there is none, or are several."""
+        hpas = [a for a in self.autoscalers if a.kind == HPA]
+        return hpas[0] if len(hpas) == 1 else None
+
+
+def target_of(namespace: str, ref: TargetRef) -> Target:
+    """Name a policy's target as autoscalers do."""
+    return Target(namespace, _group(ref.api_version), ref.kind, ref.name)
+
+
+def parse_hpa(document: Document) -> Autoscaler:
+    """Read an HPA of autoscaling/v2."""
+    metadata, spec = document["metadata"], document["spec"]
+    behavior = spec.get("behavior") or {}
+    rules = [behavior.get(key) or {} for key in ("scaleUp", "scaleDown")]
+    return Autoscaler(
+        kind=HPA,
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        target=_target(metadata["namespace"], spec["scaleTargetRef"]),
+        least=int(spec.get("minReplicas", 1)),
+        most=int(spec["maxReplicas"]),
+        asleep=all(rule.get("selectPolicy") == "Disabled" for rule in rules),
+        scaled_object=(metadata.get("labels") or {}).get(OWNER_LABEL, ""),
+        annotations=metadata.get("annotations"),
+        setter=last_setter(metadata.get("managedFields") or [], "minReplicas"),
+    )
+
+
+def parse_scaled_object(document: Document) -> Autoscaler:
+    """Read a ScaledObject of keda.sh/v1alpha1, whose schema leaves most of it out."""
+    metadata, spec = document["metadata"], document["spec"]
+    annotations = metadata.get("annotations") or {}
+    paused = annotations.get(PAUSED, "false").lower() == "true"
+    return Autoscaler(
+        kind=SCALED_OBJECT,
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        target=_target(metadata["namespace"], spec["scaleTargetRef"]),
+        least=int(spec.get("minReplicaCount", KEDA_LEAST)),
+        most=int(spec.get("maxReplicaCount", KEDA_MOST)),
+        asleep=paused and PAUSED_AT not in annotations,
+        annotations=metadata.get("annotations"),
+    )
+
+
+class Rivals:
+    """All autoscalers of the watched namespaces, at most :data:`OLDEST` seconds old.
+
+    Used by one event loop's thread alone.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        namespaces: Sequence[str],
+        blocking: Callable[..., Awaitable[list[Autoscaler]]],
+    ) -> None:
+        """List those of ``namespaces`` (none means all); ``blocking`` runs a call in a thread."""
+        self._api = api
+        self._namespaces = namespaces
+        self._blocking = blocking
+        self._found: dict[Target, dict[str, Autoscaler]] = {}
+        self._problem: str | None = "autoscalers were not listed yet"
+        self._read_at = -math.inf
+        self._reading: asyncio.Task[None] | None = None
+
+    async def of(self, target: Target, now: float) -> Found:
+        """Tell the autoscalers of a workload; raises nothing."""
+        await self.refresh(now)
+        return Found(tuple(self._found.get(target, {}).values()), self._problem)
+
+    async def refresh(self, now: float) -> None:
+        """See to it that what is known is not too old; raises nothing."""
+        # The clock may have been set back.
+        age = abs(now - self._read_at)
+        if age >= STALE and self._reading is None:
+            self._reading = asyncio.create_task(self._read(now))
+        if age >= OLDEST and self._reading is not None:
+            # One whose policy is deleted meanwhile must not end it for the others.
+            await asyncio.shield(self._reading)
+
+    def expire(self) -> None:
+        """Take what is known for too old: a write has shown it."""
+        self._read_at = -math.inf
+
+    def all(self) -> list[Autoscaler]:
+        """Tell all of them, as they were read last."""
+        return [autoscaler for found in self._found.values() for autoscaler in found.values()]
+
+    def replace(self, autoscaler: Autoscaler) -> None:
+        """Take in one that has just been written: what was listed is older."""
+        self._found.setdefault(autoscaler.target, {})[str(autoscaler)] = autoscaler
+
+    async def _read(self, now: float) -> None:
+        try:
+            listed = await self._blocking(list_autoscalers, self._api, self._namespaces)
+        except ApiError as error:
+            # Those known stay known: an API server that is away has not deleted them.
+            hint = "grant it, in the chart's rules" if error.status == HTTPStatus.FORBIDDEN else ""
+            problem = f"HorizontalPodAutoscalers cannot be listed: {error}"
+            problem = f"{problem}; {hint}" if hint else problem
+            if problem != self._problem:
+                _log.warning("%s", problem)
+            if error.status == HTTPStatus.FORBIDDEN or self._problem is not None:
+                self._problem = problem
+        else:
+            self._problem = None
+            self._found = _by_target(listed)
+            self._read_at = now
+        finally:
+            self._reading = None
+
+
+def list_autoscalers(api: Api, namespaces: Sequence[str] = ()) -> list[Autoscaler]:
+    """List the autoscalers of some namespaces, or of all; blocks.
+
+    Raises
+    ------
+    ApiError
+        HPAs cannot be listed. A cluster without KEDA has no ScaledObjects; where they may not be
+        listed, KEDA's HPAs still tell by a label whose they are.
+    """
+    return [
+        autoscaler
+        for place in [f"/namespaces/{name}" for name in namespaces] or [""]
+        for autoscaler in (
+            *_parsed(_list(api, HPAS, place), parse_hpa),
+            *_parsed(_optional(api, SCALED_OBJECTS, place), parse_scaled_object),
+        )
+    ]
+
+
+def _list(api: Api, kind: tuple[str, str], place: str) -> list[Document]:
+    group, plural = kind
+    # Version 0 is answered from the API server's own cache, without a look into etcd.
+    items: list[Document] = api.get(f"{group}{place}/{plural}", resourceVersion="0").get(
+        "items", []
+    )
+    return items
+
+
+def _optional(api: Api, kind: tuple[str, str], place: str) -> list[Document]:
+    try:
+        return _list(api, kind, place)
+    except ApiError as error:
+        if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
+            return []
+        raise
+
+
+def _parsed(
+    documents: Iterable[Document], parse: Callable[[Document], Autoscaler]
+) -> Iterable[Autoscaler]:
+    for document in documents:
+        try:
+            yield parse(document)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # One that nobody can read must not hide the others.
+            _log.warning("%s: %s", (document.get("metadata") or {}).get("name"), error)
+
+
+def _by_target(autoscalers: Iterable[Autoscaler]) -> dict[Target, dict[str, Autoscaler]]:
+    found: dict[Target, dict[str, Autoscaler]] = {}
+    for autoscaler in autoscalers:
+        found.setdefault(autoscaler.target, {})[str(autoscaler)] = autoscaler
+    return found
+
+
+def _target(namespace: str, ref: Mapping[str, Any]) -> Target:
+    group = _group(ref.get("apiVersion") or "apps/v1")
+    return Target(namespace, group, ref.get("kind") or "Deployment", ref["name"])
+
+
+def _group(api_version: str) -> str:
+    return api_version.rpartition("/")[0]
