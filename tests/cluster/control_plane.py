@@ -41,9 +41,15 @@ class Cluster:
     is gone and so is its folder (``HEADSTART_KEEP=1`` keeps that, with the logs).
     """
 
-    def __init__(self, nodes: int = 2) -> None:
-        """Describe a cluster with this many simulated nodes; nothing starts yet."""
+    def __init__(self, nodes: int = 2, *, audit: Mapping[str, Any] | None = None) -> None:
+        """Describe a cluster with this many simulated nodes; nothing starts yet.
+
+        With an ``audit`` policy the API server writes what it did to the file ``audit_log``.
+        """
         self._nodes = nodes
+        self._audit = audit
+        self._processes: dict[str, Process] = {}
+        self._commands: dict[str, list[str | Path]] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -117,6 +123,21 @@ class Cluster:
         """Apply manifests, each as YAML text or as an object, with kubectl on the server side."""
         texts = [m if isinstance(m, str) else yaml.safe_dump(dict(m)) for m in manifests]
         self.kubectl("apply", "--server-side", "-f", "-", stdin="\n---\n".join(texts))
+
+    # Breaking and mending it
+
+    def process(self, name: str) -> Process:
+        """Return a running program of it, such as ``etcd`` or ``kube-apiserver``."""
+        return self._processes[name]
+
+    def restart(self, name: str) -> None:
+        """Start a program again that has ended, with its data and on its ports; no waiting."""
+        self._launch(name)
+
+    @property
+    def audit_log(self) -> Path:
+        """What the API server did, one JSON object a line."""
+        return self.folder / "logs" / "audit.jsonl"
 
     # Identities
 
@@ -212,13 +233,24 @@ class Cluster:
         scheduler.wait_ready(lambda: "Starting Kubernetes Scheduler" in scheduler.output())
 
     def _process(self, stack: ExitStack, name: str, *arguments: str | Path) -> Process:
+        self._commands[name] = [self._programs[name], *arguments]
+        # No grace: what they would save is thrown away with the folder.
+        stack.callback(lambda: self._processes[name].stop(grace=0))
+        return self._launch(name)
+
+    def _launch(self, name: str) -> Process:
         log = self.folder / "logs" / f"{name}.log"
         log.unlink(missing_ok=True)  # A start that lost its port would make the next look lost.
-        command = [self._programs[name], *arguments]
-        process = Process(name, command, log=log, env=self._clean_environment())
-        # No grace: what they would save is thrown away with the folder.
-        stack.callback(process.stop, grace=0)
+        process = Process(name, self._commands[name], log=log, env=self._clean_environment())
+        self._processes[name] = process
         return process
+
+    def _audit_flags(self) -> list[str]:
+        if self._audit is None:
+            return []
+        policy = self.folder / "audit.yaml"
+        policy.write_text(yaml.safe_dump(dict(self._audit)))
+        return [f"--audit-policy-file={policy}", f"--audit-log-path={self.audit_log}"]
 
     @retry_lost_port
     def _start_etcd(self, stack: ExitStack) -> str:
@@ -263,6 +295,7 @@ class Cluster:
             # It refuses to publish a loopback address as the endpoint of `kubernetes`.
             "--endpoint-reconciler-type=none",
             "--allow-privileged=true",
+            *self._audit_flags(),
         )
         self.api = Api(self.server, self.ca, credentials.admin_token)
         stack.callback(self.api.close)

@@ -26,7 +26,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer(self.server.leases.put(json.loads(self._body())))
 
-    do_PUT = do_POST
+    def do_PUT(self) -> None:
+        self.do_POST()
 
     def do_PATCH(self) -> None:
         self.server.leases.requests.append((self.path, self._body()))
