@@ -135,3 +135,12 @@ RECIPES = (
     _prometheus("prometheus"),
     _prometheus("promtool"),
 )
+
+# Writes the chart's README; no part of the control plane.
+HELM_DOCS = Recipe(
+    "helm-docs",
+    folder="helm-docs",
+    module="github.com/norwoodj/helm-docs",
+    package="/cmd/helm-docs",
+    variables=(f"main.version={_version('helm-docs', 'github.com/norwoodj/helm-docs')}",),
+)

@@ -11,7 +11,7 @@
 {{- if .Values.serviceAccount.create -}}
 {{- .Values.serviceAccount.name | default (include "headstart.fullname" .) -}}
 {{- else -}}
-{{- .Values.serviceAccount.name | default "default" -}}
+{{- .Values.serviceAccount.name -}}
 {{- end -}}
 {{- end -}}
 
@@ -25,6 +25,38 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "headstart.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{- printf "%s@%s" .repository .digest -}}
+{{- else -}}
+{{- printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* "true" where everyone with view, edit or admin gets the same on ScalingPolicies. */}}
+{{- define "headstart.aggregate" -}}
+{{- if kindIs "invalid" .Values.rbac.aggregate -}}
+{{- empty .Values.watchNamespaces -}}
+{{- else -}}
+{{- .Values.rbac.aggregate -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Flags that name the mounted files of prometheus.existingSecret. */}}
+{{- define "headstart.credentialFlags" -}}
+{{- $keys := dict "bearer-token" .bearerTokenKey "basic-auth" .basicAuthKey "ca" .caKey "client-certificate" .clientCertificateKey "client-key" .clientKeyKey -}}
+{{- range $what, $key := $keys }}
+{{- if $key }}
+- {{ printf "--prometheus-%s-file=/etc/headstart/prometheus/%s" $what $key | quote }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/*

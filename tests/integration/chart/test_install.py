@@ -171,7 +171,7 @@ def test_manifests_install_without_helm(cluster: Cluster) -> None:
     manifests = ROOT / "manifests"
     cluster.kubectl("apply", "--server-side", "-k", manifests)
     cluster.kubectl(
-        *("wait", "--for=jsonpath={.status.replicas}=1", "--timeout=30s"),
+        *("wait", "--for=jsonpath={.status.replicas}=2", "--timeout=30s"),
         *(f"deployment/{RELEASE}", f"--namespace={NAMESPACE}"),
     )
     cluster.kubectl("delete", "-k", manifests, "--timeout=60s")

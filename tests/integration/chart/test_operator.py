@@ -81,6 +81,7 @@ def _installed(
         *("install", RELEASE, CHART, f"--namespace={NAMESPACE}", "--create-namespace"),
         *("--set", f"metrics.port={port}", "--set", f"prometheus.address={prometheus}"),
         *("--set", "artifactConfigMaps={trained}"),
+        "--set=replicas=1,leaderElection.enabled=false",
         *arguments,
     )
     try:
