@@ -18,6 +18,7 @@ from headstart_policy.decision import (
     recommend_reactive,
     recommend_selected,
 )
+from headstart_policy.forecast import forecast
 from headstart_policy.observation import Observation
 from headstart_policy.selector import Scores
 
@@ -42,6 +43,8 @@ class Verdict(NamedTuple):
     """Which bound of the envelope was left; ``None``: none."""
     selection: Selection | None
     """What the selector knows now; ``None``: it has nothing to choose from."""
+    forecast: float
+    """The rate expected a lead time ahead, requests/s; NaN: nothing is known."""
 
 
 def decide_together(sights: Sequence[Sight]) -> list[Verdict]:
@@ -59,7 +62,8 @@ def decide_together(sights: Sequence[Sight]) -> list[Verdict]:
         asked = recommend(policy, observation)
         at = situation(sights, observation, asked.outside)
     decisions = decide(asked, at)
-    return [Verdict(*parts) for parts in zip(decisions, asked.outside, left, strict=True)]
+    expected = forecast(observation).tolist()
+    return [Verdict(*parts) for parts in zip(decisions, asked.outside, left, expected, strict=True)]
 
 
 def _select(

@@ -13,13 +13,15 @@ import numpy as np
 
 from headstart_operator import assist
 from headstart_operator import contest as contests
+from headstart_operator import plausibility
 from headstart_operator.contest import Contest
 from headstart_operator.events import Throttle
 from headstart_operator.forecasts import Forecasts
-from headstart_operator.history import History
+from headstart_operator.history import Gap, History
 from headstart_operator.memory import Memory
 from headstart_operator.originals import Original
 from headstart_operator.pods import Census
+from headstart_operator.plausibility import Replicas
 from headstart_operator.resource import Mode, Spec, SpecError
 from headstart_operator.rivals import Found
 from headstart_operator.rollouts import Ordering
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from headstart_operator.targets import Scale
     from headstart_policy.artifact import Policy
     from headstart_policy.profile import Profile
+    from headstart_policy.types import Floats
 
 
 _LOADING = Problem(
@@ -118,6 +121,7 @@ class Service:
     policy_problem: Problem | None = None
     stopwatch: Stopwatch | None = None
     ordering: Ordering = Ordering()
+    lately: Replicas = field(default_factory=Replicas)
     replicas: int | None = None
     replicas_since: float | None = None
     decided_for: float = -math.inf
@@ -196,6 +200,8 @@ class Service:
         if self.replicas != scale.replicas:
             self.replicas_since = now if self.replicas is not None else None
             self.replicas = scale.replicas
+        if self.companion is not None:
+            self.lately = self.lately.see(now, scale.replicas, self.companion.reach)
 
     def accept(self, scale: Scale, replicas: int) -> None:
         """Take ``replicas`` for ours; in mode Observe none are."""
@@ -337,6 +343,8 @@ class Service:
 
     def _rate_lost(self, age: float, interval: float) -> Problem | None:
         """Say why there is no rate; one late scrape is no loss, as for the guardrails."""
+        if self.memory.vanished is not None:
+            return Problem(plausibility.REASON, self.memory.vanished.message)
         if age <= FRESH_INTERVALS * interval:
             return None
         # No age in the message: it would make every status a new one.
@@ -346,12 +354,64 @@ class Service:
     def _raise_only(self) -> str | None:
         if self.policy is None:
             return "no trained policy can be read"
+        if self.memory.vanished is not None:
+            return "targets vanished"
+        if self._recovering():
+            return "the rate has only just returned"
         return self.stand.brief if self.stand else None
+
+    def _recovering(self) -> bool:
+        """Whether the rate has been back, after a loss, for less than half a lead time."""
+        if self.history is None:
+            return False
+        grid = self.history.recent
+        samples = max(FRESH_INTERVALS, math.ceil(self.history.profile.horizon / grid.step / 2))
+        return plausibility.recovering(grid.rates, samples)
+
+    @property
+    def companion(self) -> plausibility.Companion | None:
+        """How to ask what contributes to the rate."""
+        if self.spec is None:
+            return None
+        prometheus = self.spec.rate.prometheus
+        return plausibility.companion_of(prometheus.query, prometheus.targets_query)
+
+    def doubts(self, instant: float) -> Gap | None:
+        """Name the instants at which to ask the companion query; ``None``: there is no need to."""
+        if self.companion is None or self.history is None:
+            return None
+        grid = self.history.recent
+        look = min(self.companion.look(grid.step), len(grid.rates))
+        last = round(instant / grid.step)
+        doubtful = self.memory.vanished is not None or plausibility.fallen(grid.rates[-look:])
+        return Gap(grid.step, last - look + 1, last) if doubtful and grid.last == last else None
+
+    def weigh(self, gap: Gap, series: Floats) -> None:
+        """Take rates that fell with their targets for unknown; ``series`` as they were in a gap."""
+        companion, history, spec = self.companion, self.history, self.spec
+        if companion is None or history is None or spec is None:
+            return
+        rates = history.recent.rates[-len(series) :]
+        vanished = self.memory.vanished
+        if vanished is None:
+            first = gap.first * gap.step
+            vanished = plausibility.vanishing(first, gap.step, rates, series, self.lately.share)
+        else:
+            settle = plausibility.SETTLE_TIMES * spec.guardrails.on_metric_loss.after
+            now, reach = gap.last * gap.step, companion.reach
+            vanished = plausibility.go_on(vanished, now, rates[-1], series[-1], reach, settle)
+        self.memory = replace(self.memory, vanished=vanished)
+
+    def blank(self) -> None:
+        """Take what was sampled since targets vanished for unknown, also after a restart."""
+        if self.memory.vanished is not None and self.history is not None:
+            self.history.forget_since(self.memory.vanished.since)
 
     def _compare(self, before: Spec, after: Spec) -> None:
         """Forget what belonged to another query, artefact or workload."""
         if before.rate != after.rate:
             self.history, self.rate_problem = None, None
+            self.memory = replace(self.memory, vanished=None)
         if before.policy != after.policy:
             self.policy, self.policy_problem = None, None
         if before.scale_target_ref != after.scale_target_ref:
