@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from headstart_operator.pods import Census
     from headstart_operator.resource import Spec
     from headstart_operator.settings import Settings
+    from headstart_operator.sources.pool import Source
 
 T = TypeVar("T")
 Tasks = dict[Key, asyncio.Task[None]]
@@ -241,6 +242,7 @@ class Controller:
                 history.extend(gap, answer.rates)
                 problem = answer.problem
                 service.rate_problem = Problem(problem.reason, str(problem)) if problem else None
+                await self._weigh(service, source, instant, timeout)
         except RateError as error:
             service.rate_problem = Problem(error.reason, str(error))
             return
@@ -248,6 +250,19 @@ class Controller:
         if behind and service.key not in self._backfills:
             work = self._backfill(service, spec, history)
             self._keep(self._backfills, service.key, work)
+
+    async def _weigh(
+        self, service: Service, source: Source, instant: float, within: float
+    ) -> None:
+        """Where the rate fell suddenly, ask whether its targets vanished."""
+        gap, companion = service.doubts(instant), service.companion
+        if gap is not None and companion is not None:
+            try:
+                answer = await source.rates(companion.query, gap, within)
+                service.weigh(gap, answer.rates)
+            except RateError as error:
+                _log.warning("%s/%s: targetsQuery: %s", *service.key, error)
+        service.blank()
 
     async def _backfill(self, service: Service, spec: Spec, history: History) -> None:
         """Fetch the seasons, oldest first, in chunks."""

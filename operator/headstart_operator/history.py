@@ -118,6 +118,13 @@ class History:
             self.seasonal.fill(one, self.recent.rates[index : index + 1])
             wanted = self.seasonal.gap(gap.last * gap.step, len(self.recent.rates))
 
+    def forget_since(self, time: float) -> None:
+        """Take the rates from ``time`` on for unknown: what was measured is not what arrived."""
+        for grid in (self.recent, self.seasonal):
+            if grid is not None:
+                first = max(0, math.ceil(time / grid.step) - grid.first)
+                grid.rates[first:] = np.nan
+
     def loaded(self, now: float) -> bool:
         """Whether all of the past that Prometheus has was read.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headstart_operator.contest import Contest
 from headstart_operator.lead_times import LeadTimes
 from headstart_operator.originals import Original
+from headstart_operator.plausibility import Vanished
 from headstart_operator.selection import Selection
 from headstart_policy.behavior import Memory as BehaviorMemory
 
@@ -26,6 +27,7 @@ class Memory:
     behavior: BehaviorMemory = field(default_factory=BehaviorMemory)
     selection: Selection | None = None
     original: Original | None = None
+    vanished: Vanished | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; the inverse is :meth:`from_json`."""
@@ -36,6 +38,7 @@ class Memory:
             "behavior": self.behavior.to_json(),
             "scores": self.selection.to_json() if self.selection else None,
             "original": self.original.to_json() if self.original else None,
+            "vanished": list(self.vanished) if self.vanished else None,
         }
 
     @classmethod
@@ -54,6 +57,7 @@ class Memory:
                 # Those of other candidates must not take the rest with them.
                 Selection.from_json(document.get("scores")),
                 original=Original.from_json(document.get("original")),
+                vanished=Vanished.from_json(document.get("vanished")),
             )
         except (AttributeError, LookupError, TypeError, ValueError):
             return cls()

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from headstart_operator import assist
+from headstart_operator import assist, plausibility
 from headstart_operator import contest as contests
-from headstart_operator import plausibility
 from headstart_operator.contest import Contest
 from headstart_operator.events import Throttle
 from headstart_operator.forecasts import Forecasts
 from headstart_operator.history import Gap, History
 from headstart_operator.memory import Memory
 from headstart_operator.originals import Original
-from headstart_operator.pods import Census
 from headstart_operator.plausibility import Replicas
 from headstart_operator.resource import Mode, Spec, SpecError
 from headstart_operator.rivals import Found
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from headstart_operator.batch import Verdict
+    from headstart_operator.pods import Census
     from headstart_operator.rivals import Autoscaler
     from headstart_operator.selection import Selection
     from headstart_operator.targets import Scale
@@ -120,7 +119,7 @@ class Service:
     policy: Policy | None = None
     policy_problem: Problem | None = None
     stopwatch: Stopwatch | None = None
-    ordering: Ordering = Ordering()
+    ordering: Ordering = field(default_factory=Ordering)
     lately: Replicas = field(default_factory=Replicas)
     replicas: int | None = None
     replicas_since: float | None = None
