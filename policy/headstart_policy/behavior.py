@@ -40,11 +40,28 @@ class Policy:
 
 @dataclass(frozen=True)
 class Rules:
-    """Rules of one direction; ``window`` is the stabilisation window in seconds."""
+    """Rules of one direction.
+
+    Attributes
+    ----------
+    window
+        The stabilisation window, s.
+    policies, select
+        How fast, and which of several limits counts.
+    tolerance
+        A change by no more than this share of the replicas is none. The HPA's is of its figure
+        over the target; whole replicas are the figure here, at a target of 1.
+    """
 
     window: float = 0.0
     policies: tuple[Policy, ...] = ()
     select: Select = Select.MAX
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a tolerance that is none."""
+        if not self.tolerance >= 0.0:
+            raise ValueError(f"behavior tolerance = {self.tolerance}, must be at least 0")
 
 
 @dataclass(frozen=True)
@@ -114,12 +131,27 @@ class Memory:
 
 def apply(behavior: Behavior, memory: Memory, now: float, current: int, wanted: int) -> int:
     """Limit a change from ``current`` to ``wanted`` replicas at ``now`` seconds."""
+    wanted = tolerated(behavior, current, wanted)
     stable = _stabilize(behavior, memory, now, current, wanted)
     if stable > current:
         return min(stable, _up_limit(behavior.up, memory, now, current))
     if stable < current:
         return max(stable, _down_limit(behavior.down, memory, now, current))
     return stable
+
+
+def tolerated(behavior: Behavior, current: int, wanted: int) -> int:
+    """Want no change where it would be a small one; from 0 replicas every change is large."""
+    if current == 0:
+        return wanted
+    ratio = wanted / current
+    calm = 1.0 - behavior.down.tolerance <= ratio <= 1.0 + behavior.up.tolerance
+    return current if calm else wanted
+
+
+def lowest(behavior: Behavior, memory: Memory, now: float, current: int) -> int:
+    """Go down as far as the policies allow, whatever was wanted in the window."""
+    return _down_limit(behavior.down, memory, now, current)
 
 
 def _stabilize(behavior: Behavior, memory: Memory, now: float, current: int, wanted: int) -> int:

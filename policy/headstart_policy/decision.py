@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart_policy import envelope, selector
+from headstart_policy.behavior import tolerated
 from headstart_policy.features import load_of, look
-from headstart_policy.guardrails import FALLBACK_UTILIZATION, Situation, allowed, guard
+from headstart_policy.guardrails import FALLBACK_UTILIZATION, Situation, allowed, guard, undercut
 from headstart_policy.observation import recent_peak
 from headstart_policy.reactive import ceil_replicas, reactive
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 NETWORK = "network"
 REACTIVE = "reactive"
+
+# The guardrails that see what is wanted after ``behavior`` has remembered it.
+_FROM_BEHAVIOR = frozenset({"behavior", "block", "quota", "activation", "pin", "bounds"})
 
 
 @dataclass(frozen=True)
@@ -183,10 +187,13 @@ def decide(recommendation: Recommendation, situation: Situation) -> list[Decisio
     """Pass N recommendations through the guardrails and keep what each of them changed."""
     verdicts = guard(recommendation.replicas, situation)
     limits: list[list[Limit]] = [[] for _ in situation.limits]
-    for verdict in verdicts:
+    for k, verdict in enumerate(verdicts):
+        if verdict.before is verdict.after:
+            continue
         for i in np.flatnonzero(verdict.before != verdict.after).tolist():
             before, after = int(verdict.before[i]), int(verdict.after[i])
-            limits[i].append(Limit(verdict.guardrail, before, after, verdict.reason(i)))
+            reason = verdict.reason(i) + undercut(verdicts, k, i)
+            limits[i].append(Limit(verdict.guardrail, before, after, reason))
     whys = recommendation.why or [None] * len(limits)
     return [
         Decision(
@@ -218,13 +225,15 @@ def remember(
 
     One that was only shown, or refused by the API server, changed nothing.
     """
+    # Before bounds and orders, as the HPA does: a pin that ends must not be what was wanted.
     wanted = next(
-        (limit.before for limit in decision.limits if limit.guardrail == "behavior"),
+        (limit.before for limit in decision.limits if limit.guardrail in _FROM_BEHAVIOR),
         decision.desired,
     )
+    rules, current = situation.limits[i].behavior, int(situation.current[i])
     return situation.memories[i].after(
         decision.time,
-        wanted,
-        decision.desired - int(situation.current[i]) if carried_out else 0,
-        situation.limits[i].behavior.horizon,
+        tolerated(rules, current, wanted),
+        decision.desired - current if carried_out else 0,
+        rules.horizon,
     )

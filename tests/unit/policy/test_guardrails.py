@@ -135,9 +135,15 @@ def test_the_order_is_the_documented_one() -> None:
         "onMetricLoss",
         "history",
         "envelope",
+        "demotion",
         "reactiveFloor",
+        "events",
         "raiseOnly",
         "behavior",
+        "block",
+        "quota",
+        "activation",
+        "pin",
         "bounds",
     ]
     assert len(guardrails.ORDER) == len(names)
