@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,6 @@ from rich.table import Table
 from headstart_training.commands.console import COLUMNS, console
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from tests.load.figures import Figures
 
 # The local control plane is no part of the package: it builds Kubernetes from its sources.
@@ -43,18 +42,27 @@ def operator(
     Tick lag is the time from the instant at which a policy is due to its decision applied.
     Needs a checkout of the project, whose tests bring the control plane.
     """
-    load = _load()
-    fleet = load.fleet.Fleet(policies, pods, interval)
+    _find_checkout()
+    from tests.cluster import ClusterError
+    from tests.load.fleet import Fleet
+    from tests.load.measure import measure
+
+    fleet = Fleet(policies, pods, interval)
     shown = console()
     with Progress(*COLUMNS, transient=True) as bar:
         task = bar.add_task("", total=None)
+        said = ""
 
         def progress(what: str, done: int, of: int) -> None:
+            nonlocal said
             bar.update(task, description=what, completed=done, total=of)
+            if what != said and not shown.is_terminal:
+                click.echo(f"{datetime.now(UTC):%H:%M:%S} {what}", err=True)
+            said = what
 
         try:
-            figures = load.measure.measure(fleet, seconds, progress)
-        except load.ClusterError as error:
+            figures = measure(fleet, seconds, progress)
+        except ClusterError as error:
             raise click.ClickException(str(error)) from error
     shown.print(table(figures))
     if json_file:
@@ -93,8 +101,8 @@ def table(figures: Figures) -> Table:
     return shown
 
 
-def _load() -> ModuleType:
-    """Import the load test of the checkout that this package lies in.
+def _find_checkout() -> None:
+    """Make the tests of the checkout that this package lies in importable.
 
     Raises
     ------
@@ -107,8 +115,3 @@ def _load() -> ModuleType:
             "run it in a checkout, after `make venv`"
         )
     sys.path.insert(0, str(CHECKOUT))
-    from tests import load
-    from tests.cluster import ClusterError
-
-    load.ClusterError = ClusterError  # type: ignore[attr-defined]
-    return load
