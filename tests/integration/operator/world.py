@@ -20,6 +20,8 @@ from tests.cluster import APPS, CORE, ApiError, free_port, wait_until
 from tests.cluster.processes import Process
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.cluster import Cluster
 
 ROOT = Path(__file__).parents[3]
@@ -27,6 +29,17 @@ HEADSTART = Path(sys.executable).parent / "headstart"
 POLICIES = "/apis/headstart.dev/v1alpha1"
 LEAD_TIME = 5
 CAPACITY = 5.0
+# The ConfigMaps with artefacts that the tests' operators may read.
+ARTIFACTS = (
+    "constant",
+    "random",
+    "turning",
+    "truncated",
+    "other-schema",
+    "nan-weights",
+    "wrong-digest",
+    "no-config-map",
+)
 WIDE = Envelope((0, 1e6), (0, 1e6), (0, 1e6), (0, 1e12), (0, 1e12), (0, 1))
 
 
@@ -56,10 +69,14 @@ class World:
         self.account = self._grant("operator")
 
     def start_operator(
-        self, prometheus: str, name: str = "operator", *, kubeconfig: Path | None = None
+        self,
+        prometheus: str,
+        name: str = "operator",
+        *flags: str,
+        kubeconfig: Path | None = None,
     ) -> Operator:
-        """Start an operator with the chart's rights in this namespace."""
-        return Operator(self, name, prometheus, kubeconfig or self.account)
+        """Start an operator with the chart's rights in this namespace, and more flags."""
+        return Operator(self, name, prometheus, kubeconfig or self.account, flags)
 
     def config_map(self, name: str, content: bytes, key: str = "policy") -> None:
         """Create or replace a ConfigMap with an artefact."""
@@ -223,7 +240,13 @@ class World:
         namespaces = f"watchNamespaces={{{self.namespace}}}"
         release_name = f"headstart-{release}"
         rendered = self.cluster.helm(
-            "template", release_name, chart, "-n", self.namespace, "--set", namespaces, *shown
+            "template",
+            release_name,
+            chart,
+            "-n",
+            self.namespace,
+            *("--set", namespaces, "--set", f"artifactConfigMaps={{{','.join(ARTIFACTS)}}}"),
+            *shown,
         )
         self.cluster.apply(rendered.stdout)
         return self.cluster.kubeconfig_for(self.namespace, release_name)
@@ -232,7 +255,14 @@ class World:
 class Operator:
     """`headstart operator` as a process; use it as a context manager."""
 
-    def __init__(self, world: World, name: str, prometheus: str, kubeconfig: Path) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        prometheus: str,
+        kubeconfig: Path,
+        flags: Sequence[str] = (),
+    ) -> None:
         """Describe it; nothing runs yet."""
         self.name = name
         self.record = world.folder / f"{name}.jsonl"
@@ -245,6 +275,7 @@ class Operator:
             f"--namespace={world.namespace}",
             f"--listen=127.0.0.1:{self._port}",
             f"--record={self.record}",
+            *flags,
         ]
         self._environment = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig)}
         self._process: Process | None = None
