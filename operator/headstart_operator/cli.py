@@ -31,10 +31,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="URL",
     help="Prometheus for policies that name none, such as http://prometheus.monitoring:9090.",
 )
-@click.option("--prometheus-bearer-token-file", type=_FILE, metavar="FILE", help="Its bearer token.")
 @click.option(
-    "--prometheus-basic-auth-file", type=_FILE, metavar="FILE", help="Its user:password."
+    "--prometheus-bearer-token-file", type=_FILE, metavar="FILE", help="Its bearer token."
 )
+@click.option("--prometheus-basic-auth-file", type=_FILE, metavar="FILE", help="Its user:password.")
 @click.option(
     "--prometheus-ca-file", type=_FILE, metavar="FILE", help="The CA that signed its certificate."
 )

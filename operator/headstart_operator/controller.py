@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 from headstart_operator import events, pods, rollouts
+from headstart_operator import sli as slis
 from headstart_operator import status as statuses
 from headstart_operator.artifacts import Artifacts
 from headstart_operator.assistant import Assistant
@@ -26,6 +28,7 @@ from headstart_operator.batch import Batcher, Verdict
 from headstart_operator.contest import other_policy
 from headstart_operator.kube import MERGE_PATCH, Api, ApiError, Document
 from headstart_operator.recorder import Recorder
+from headstart_operator.rehearsals import rehearsal_of
 from headstart_operator.resource import Mode
 from headstart_operator.rivals import Rivals, Target, target_of
 from headstart_operator.service import Key, Service, Sight, situation
@@ -35,6 +38,7 @@ from headstart_operator.status import Facts, Problem
 from headstart_operator.targets import Scale, TargetChangedError, TargetError, Targets
 from headstart_policy.artifact import ArtifactError
 from headstart_policy.decision import remember
+from headstart_policy.error_budget import rehearse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -106,6 +110,8 @@ class Controller:
         )
         self._ticks: Tasks = {}
         self._backfills: Tasks = {}
+        self._rehearsals: Tasks = {}
+        self._rehearsing = asyncio.Lock()
         self._others: set[asyncio.Task[None]] = set()
         self.beat = clock()
 
@@ -139,7 +145,7 @@ class Controller:
     def _drop(self, key: Key) -> None:
         del self._services[key]
         self._by_target = None
-        for tasks in (self._ticks, self._backfills):
+        for tasks in (self._ticks, self._backfills, self._rehearsals):
             if task := tasks.pop(key, None):
                 task.cancel()
         self._recorder.forget(key)
@@ -179,7 +185,7 @@ class Controller:
 
     async def close(self, within: float) -> None:
         """Let what runs end ``within`` seconds, and leave the rest."""
-        for task in self._backfills.values():
+        for task in [*self._backfills.values(), *self._rehearsals.values()]:
             task.cancel()
         running = [*self._ticks.values(), *self._others]
         if running:
@@ -207,6 +213,7 @@ class Controller:
             return service.facts(service.spec_problem)
         history = service.plan(spec)
         now = self._clock()
+        self._ask_sli(service, spec, instant)
         rates, policy, seen = await asyncio.gather(
             self._read_rates(service, spec, history, instant),
             self._read_policy(service, spec, now),
@@ -225,6 +232,7 @@ class Controller:
             service.key, service.document, service.plan(spec), sight, verdict.decision
         )
         facts = service.judged(sight, verdict, census, now)
+        self._rehearse(service, sight, verdict)
         return await self._apply(service, sight, scale, verdict, facts)
 
     async def _read_rates(
@@ -263,6 +271,44 @@ class Controller:
             except RateError as error:
                 _log.warning("%s/%s: targetsQuery: %s", *service.key, error)
         service.blank()
+
+    def _ask_sli(self, service: Service, spec: Spec, instant: float) -> None:
+        """Ask for the share of good requests, where one is to be had; it is for the next decision.
+
+        Beside the tick: an sli that is slow to evaluate must not delay what is decided.
+        """
+        sli, gap = spec.objective.sli, slis.due(instant, spec.interval)
+        if sli is None or gap is None:
+            return
+        prometheus = spec.rate.prometheus
+
+        async def ask() -> None:
+            share = math.nan
+            try:
+                source = await self._sources.of(service.key.namespace, prometheus, self._clock())
+                answer = await source.rates(sli.query, gap, prometheus.timeout)
+                share = slis.share_of(float(answer.rates[-1]))
+            except RateError as error:
+                _log.warning("%s/%s: sli: %s", *service.key, error)
+            service.news = service.news._replace(sample=slis.Sample(instant, share))
+
+        self._spawn(ask())
+
+    def _rehearse(self, service: Service, sight: Sight, verdict: Verdict) -> None:
+        """Find the price that keeps to an error budget, where it is time to; one policy at a time.
+
+        Half a second of numpy: in a thread, so that the loop goes on.
+        """
+        asked = rehearsal_of(service, sight, verdict.scoring)
+        if asked is None or service.key in self._rehearsals:
+            return
+
+        async def work() -> None:
+            async with self._rehearsing:
+                price = await self._blocking(rehearse, *asked)
+            service.news = service.news._replace(price=price, rehearsed=True)
+
+        self._keep(self._rehearsals, service.key, work())
 
     async def _backfill(self, service: Service, spec: Spec, history: History) -> None:
         """Fetch the seasons, oldest first, in chunks."""
@@ -388,7 +434,12 @@ class Controller:
             0,
             carried_out=carried_out,
         )
-        service.memory = replace(service.memory, behavior=behavior, selection=verdict.selection)
+        service.memory = replace(
+            service.memory,
+            behavior=behavior,
+            selection=verdict.selection,
+            scoring=verdict.scoring,
+        )
         return replace(
             facts,
             inactive=inactive,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import kopf
 
-from headstart_operator.credentials import CredentialFiles
+from headstart_operator.credentials import NO_FILES, CredentialFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ class Settings:
     """
 
     prometheus_address: str | None = None
-    prometheus_credentials: CredentialFiles = CredentialFiles()
+    prometheus_credentials: CredentialFiles = NO_FILES
     prometheus_headers: tuple[tuple[str, str], ...] = ()
     allowed_addresses: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()

@@ -290,6 +290,11 @@ class Operator:
         self.stop()
 
     @property
+    def address(self) -> str:
+        """Where its metrics are, as ``host:port``."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
     def process(self) -> Process:
         """The running process."""
         assert self._process is not None

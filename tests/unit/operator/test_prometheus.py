@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -13,12 +14,33 @@ from urllib.parse import parse_qs, urlparse
 import numpy as np
 import pytest
 
+from headstart_operator.sources.access import Access
+from headstart_operator.sources.addresses import Address
 from headstart_operator.sources.prometheus import Prometheus, RateError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from headstart_operator.sources.prometheus import Answer
+
 QUERY = "sum(rate(http_requests_total[1m]))"
+
+
+def ask(
+    access: Access | str, first: int, last: int, step: float = 1.0, within: float = 5
+) -> Answer:
+    """Ask for rates on an event loop of its own."""
+    if isinstance(access, str):
+        access = Access(Address.parse(access))
+
+    async def once() -> Answer:
+        prometheus = Prometheus(access)
+        try:
+            return await prometheus.rates(QUERY, step, first, last, within)
+        finally:
+            await prometheus.close()
+
+    return asyncio.run(once())
 
 
 @contextmanager
@@ -41,9 +63,11 @@ def a_server(status: int, body: str, **headers: str) -> Iterator[tuple[str, list
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", requests
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", requests
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def a_result(*series: list[list[Any]]) -> str:
@@ -59,7 +83,7 @@ def an_error(kind: str, message: str) -> str:
 
 def test_rates_are_put_on_the_grid_that_was_asked_for() -> None:
     with a_server(200, a_result([[1500, "1"], [1530, "3.5"], [1545, "0"]])) as (address, requests):
-        answer = Prometheus(f"{address}/prefix/", 5).rates(QUERY, 15.0, 100, 103)
+        answer = ask(f"{address}/prefix/", 100, 103, 15.0)
     np.testing.assert_array_equal(answer.rates, [1, np.nan, 3.5, 0])
     assert answer.problem is None
     path, parameters = requests[0]
@@ -80,7 +104,7 @@ def test_rates_are_put_on_the_grid_that_was_asked_for() -> None:
 )
 def test_what_is_wrong_with_the_newest_rate(values: list[list[Any]], reason: Reason) -> None:
     with a_server(200, a_result(values) if values else a_result()) as (address, _):
-        answer = Prometheus(address, 5).rates(QUERY, 15.0, 100, 101)
+        answer = ask(address, 100, 101, 15.0)
     assert np.isnan(answer.rates[1])
     assert answer.problem is not None
     assert answer.problem.reason is reason
@@ -90,7 +114,7 @@ def test_what_is_wrong_with_the_newest_rate(values: list[list[Any]], reason: Rea
     ("status", "body", "reason", "message"),
     [
         (200, a_result([[1, "1"]], [[1, "2"]]), Reason.SEVERAL_SERIES, "2 series, must be 1: wrap"),
-        (200, a_result(*[[]] * 100), Reason.SEVERAL_SERIES, "100 or more series"),
+        (200, a_result(*[[]] * 20), Reason.SEVERAL_SERIES, "20 or more series"),
         (200, "<html>Sign in</html>", Reason.UNREACHABLE, "does not answer as a Prometheus"),
         (200, "[]", Reason.UNREACHABLE, "does not answer as a Prometheus"),
         (200, a_result([[1, "many"]]), Reason.UNREACHABLE, "does not answer as a Prometheus"),
@@ -109,7 +133,7 @@ def test_errors_by_what_they_mean(status: int, body: str, reason: Reason, messag
         a_server(status, body, Location="http://elsewhere") as (address, _),
         pytest.raises(RateError, match=message) as caught,
     ):
-        Prometheus(address, 5).rates(QUERY, 1.0, 0, 1)
+        ask(address, 0, 1)
     assert caught.value.reason is reason
 
 
@@ -118,21 +142,21 @@ def test_nobody_listens() -> None:
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(RateError, match="cannot be reached: Connection refused") as caught:
-            Prometheus(address, 5).rates(QUERY, 1.0, 0, 1)
+            ask(address, 0, 1)
     assert caught.value.reason is Reason.UNREACHABLE
 
 
 def test_no_such_host() -> None:
     with pytest.raises(RateError, match="cannot be reached: ") as caught:
-        Prometheus("http://prometheus.invalid:9090", 5).rates(QUERY, 1.0, 0, 1)
+        ask("http://prometheus.invalid:9090", 0, 1)
     assert caught.value.reason is Reason.UNREACHABLE
 
 
 def test_it_listens_and_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(RateError, match="did not answer in time") as caught:
-            Prometheus(address, 0.1).rates(QUERY, 1.0, 0, 1)
+        with pytest.raises(RateError, match=r"did not answer within 0[.]1 s") as caught:
+            ask(address, 0, 1, within=0.1)
     assert caught.value.reason is Reason.TIMEOUT
 
 
@@ -140,4 +164,4 @@ def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file")
     with a_server(200, a_result([[0, "1"], [1, "1"]])) as (address, _):
-        assert Prometheus(address, 5).rates(QUERY, 1.0, 0, 1).problem is None
+        assert ask(address, 0, 1).problem is None
