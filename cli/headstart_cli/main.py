@@ -27,6 +27,12 @@ COMMANDS = {
     "assist-reset": Source(
         "headstart_operator.assist_reset", "operator", "Put back floors that nobody prolongs."
     ),
+    "status": Source(
+        "headstart_operator.explain.commands", "explain", "Show all policies in one table."
+    ),
+    "explain": Source(
+        "headstart_operator.explain.commands", "explain", "Say what a policy decides, and why."
+    ),
     "train": Source(
         "headstart_training.commands.train", "training", "Train a policy in a simulator."
     ),
