@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from headstart_operator.scoring import Scoring, score
 from headstart_operator.service import Sight, situation
 from headstart_policy import envelope
 from headstart_policy.decision import (
@@ -45,6 +46,8 @@ class Verdict(NamedTuple):
     """What the selector knows now; ``None``: it has nothing to choose from."""
     forecast: float
     """The rate expected a lead time ahead, requests/s; NaN: nothing is known."""
+    scoring: Scoring | None
+    """What the decisions came to; ``None``: nothing is known of the load yet."""
 
 
 def decide_together(sights: Sequence[Sight]) -> list[Verdict]:
@@ -61,9 +64,13 @@ def decide_together(sights: Sequence[Sight]) -> list[Verdict]:
     else:
         asked = recommend(policy, observation)
         at = situation(sights, observation, asked.outside)
+    scored = score(sights, observation, at)
+    at = replace(at, demoted=scored.demoted)
     decisions = decide(asked, at)
     expected = forecast(observation).tolist()
-    return [Verdict(*parts) for parts in zip(decisions, asked.outside, left, expected, strict=True)]
+    noted = scored.remember(asked, decisions, at)
+    parts = zip(decisions, asked.outside, left, expected, noted, strict=True)
+    return [Verdict(*part) for part in parts]
 
 
 def _select(

@@ -9,6 +9,7 @@ from headstart_operator.contest import Contest
 from headstart_operator.lead_times import LeadTimes
 from headstart_operator.originals import Original
 from headstart_operator.plausibility import Vanished
+from headstart_operator.scoring import Scoring
 from headstart_operator.selection import Selection
 from headstart_policy.behavior import Memory as BehaviorMemory
 
@@ -27,6 +28,7 @@ class Memory:
     behavior: BehaviorMemory = field(default_factory=BehaviorMemory)
     selection: Selection | None = None
     original: Original | None = None
+    scoring: Scoring | None = None
     vanished: Vanished | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -38,6 +40,7 @@ class Memory:
             "behavior": self.behavior.to_json(),
             "scores": self.selection.to_json() if self.selection else None,
             "original": self.original.to_json() if self.original else None,
+            "accounts": self.scoring.to_json() if self.scoring else None,
             "vanished": list(self.vanished) if self.vanished else None,
         }
 
@@ -57,6 +60,7 @@ class Memory:
                 # Those of other candidates must not take the rest with them.
                 Selection.from_json(document.get("scores")),
                 original=Original.from_json(document.get("original")),
+                scoring=Scoring.from_json(document.get("accounts")),
                 vanished=Vanished.from_json(document.get("vanished")),
             )
         except (AttributeError, LookupError, TypeError, ValueError):

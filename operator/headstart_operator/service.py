@@ -23,6 +23,7 @@ from headstart_operator.plausibility import Replicas
 from headstart_operator.resource import Mode, Spec, SpecError
 from headstart_operator.rivals import Found
 from headstart_operator.rollouts import Ordering
+from headstart_operator.scoring import News, priced
 from headstart_operator.selection import go_on
 from headstart_operator.sources.prometheus import Reason
 from headstart_operator.starts import Start, Stopwatch
@@ -80,6 +81,8 @@ class Sight:
         What the decision is to change: the replicas, or in mode Assist the HPA's minReplicas.
     policy
         ``None``: none can be read, the reactive formula decides.
+    news
+        What came in of the sli and the error budget.
     """
 
     time: float
@@ -94,6 +97,7 @@ class Sight:
     raise_only: str | None
     held: int
     policy: Policy | None
+    news: News = News()  # noqa: RUF009  # Of constants.
 
 
 @dataclass
@@ -124,6 +128,7 @@ class Service:
     replicas: int | None = None
     replicas_since: float | None = None
     decided_for: float = -math.inf
+    news: News = News()  # noqa: RUF009  # Of constants.
     found: Found = field(default_factory=Found)
     stand: contests.Stand | None = None
     floor_changed: tuple[int, int] | None = None
@@ -265,7 +270,7 @@ class Service:
         recent, roughness, seasonal = history.windows(time)
         rate, age = history.newest(time)
         observation = Observation(
-            profiles=Profiles.stack([profile]),
+            profiles=Profiles.stack([priced(self.memory.scoring, profile)]),
             recent=recent,
             roughness=roughness,
             seasonal=seasonal,
@@ -273,6 +278,7 @@ class Service:
             warming=census.warming[None],
             current=np.array([scale.replicas], dtype=np.int64),
         )
+        news, self.news = self.news, News()
         return Sight(
             time=time,
             spec=spec,
@@ -290,6 +296,7 @@ class Service:
             raise_only=self._raise_only(),
             held=self.held(spec, scale),
             policy=self.policy,
+            news=news,
         )
 
     def facts(self, problem: Problem | None) -> Facts:
@@ -307,6 +314,7 @@ class Service:
             lead_time=self.lead_time or None,
             digest=self.policy.digest if self.policy else None,
             last_scale=self.last_scale,
+            scoring=self.memory.scoring,
         )
 
     def judged(self, sight: Sight, verdict: Verdict, census: Census, now: float) -> Facts:
@@ -326,6 +334,7 @@ class Service:
             contested=self.stand,
             against=self._against(),
             outside=verdict.outside,
+            scoring=verdict.scoring,
             current=int(sight.observation.current[0]),
             census=census,
             decision=verdict.decision,

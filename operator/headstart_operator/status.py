@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from headstart_operator import scoring_status
 from headstart_operator.resource import Mode
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from headstart_operator.lead_times import LeadTimes
     from headstart_operator.memory import Memory
     from headstart_operator.pods import Census
+    from headstart_operator.scoring import Scoring
     from headstart_policy.decision import Decision
 
 Document = dict[str, Any]
@@ -25,6 +27,16 @@ _Verdict = tuple[bool | None, str, str]
 # decision would be 67 writes a second for figures that the metrics have anyway.
 REFRESH_EVERY = 30.0
 
+# Conditions that are to hold: where one does not, somebody should know.
+_WANTED = {
+    "Ready",
+    "RateAvailable",
+    "InEnvelope",
+    "LeadTimeStable",
+    "PolicyTrusted",
+    "CapacityAsDeclared",
+    "WithinBudget",
+}
 # Guardrail -> reason of the condition ScalingLimited; any other is its name with a capital.
 _LIMITS = {"onMetricLoss": "RateLost", "history": "HistoryLoading"}
 
@@ -66,6 +78,8 @@ class Facts:
         What was expected for now a lead time ago, requests/s; ``None``: unknown.
     in_order
         Why the workload cannot be scaled ahead, in any mode; ``None``: it can.
+    scoring
+        What decisions came to; ``None``: unknown.
     """
 
     generation: int
@@ -86,6 +100,7 @@ class Facts:
     last_scale: float | None = None
     forecast: float | None = None
     in_order: str | None = None
+    scoring: Scoring | None = None
 
 
 def build(facts: Facts, memory: Memory, previous: Document, now: float) -> Document:
@@ -113,7 +128,11 @@ def build(facts: Facts, memory: Memory, previous: Document, now: float) -> Docum
         "leadTime": _lead_time(memory.lead_times),
         "policyDigest": facts.digest,
         "lastScaleTime": None if facts.last_scale is None else format_time(facts.last_scale),
-        "comparison": {"against": facts.against} if facts.against else None,
+        "comparison": _dated(
+            scoring_status.comparison(facts.scoring, facts.mode, facts.against)
+        ),
+        "budget": scoring_status.budget(facts.scoring),
+        "violations": _dated(scoring_status.violations(facts.scoring)),
         "memory": memory.to_json(),
         "lastDecision": _decision(decision) if decision else previous.get("lastDecision"),
     }
@@ -138,8 +157,7 @@ def bad(condition: Document) -> bool:
     """Whether a condition deserves a warning."""
     if condition["type"] == "TargetContested":
         return bool(condition["status"] != "False")
-    wanted = condition["type"] in {"Ready", "RateAvailable", "InEnvelope", "LeadTimeStable"}
-    return wanted and condition["status"] == "False"
+    return condition["type"] in _WANTED and condition["status"] == "False"
 
 
 def news(status: Document, previous: Document) -> list[Document]:
@@ -189,7 +207,10 @@ def _conditions(
         condition("ScalingLimited", _scaling_limited(facts.decision)),
         condition("InEnvelope", _in_envelope(facts)),
         condition("TargetContested", _target_contested(facts)),
+        condition("PolicyTrusted", scoring_status.policy_trusted(facts.scoring)),
         condition("LeadTimeStable", _lead_time_stable(facts, memory.lead_times, now)),
+        condition("CapacityAsDeclared", scoring_status.capacity_as_declared(facts.scoring)),
+        condition("WithinBudget", scoring_status.within_budget(facts.scoring)),
     ]
 
 
@@ -270,6 +291,13 @@ def _lead_time(measured: LeadTimes) -> Document | None:
     }
 
 
+def _dated(document: Document | None) -> Document | None:
+    """Write ``since`` as an instant."""
+    if document is None or "since" not in document:
+        return document
+    return {**document, "since": format_time(document["since"])}
+
+
 def _decision(decision: Decision) -> Document:
     return {
         "time": format_time(decision.time),
@@ -292,6 +320,7 @@ def _gist(status: Document) -> str:
     memory["behavior"] = behavior
     # The scores move at every decision; who is followed is news.
     memory["scores"] = (memory.get("scores") or {}).get("chosen")
+    memory["accounts"] = (memory.get("accounts") or {}).get("demotedSince")
     numbers = (
         "observedGeneration",
         "readyReplicas",

@@ -59,6 +59,8 @@ BURNING = 6.0
 BURN_SHARE = 1 / 120
 # Rehearsed steps at most: a day and a half of minutes, and less than a second of one core.
 LONGEST_REHEARSAL = 2_000
+# Below so many known ones a violation is not made cheaper: a quiet hour proves nothing.
+LEAST_REHEARSAL = 1_000
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,9 @@ class Price(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """One part of the window; ``index`` is its start over its length."""
+    """One part of the window; ``number`` is its start over its length."""
 
-    index: int
+    number: int
     bad: float
     """Seconds under the SLO."""
     total: float
@@ -171,13 +173,13 @@ class Budget:
     def spend(self, now: float, bad: float, total: float) -> Budget:
         """Count ``bad`` of ``total`` seconds that were looked at until ``now``; forget old ones."""
         width = self.goal.window / BUCKETS
-        index = math.floor(now / width)
-        kept = [bucket for bucket in self.buckets if index - BUCKETS < bucket.index <= index]
-        if kept and kept[-1].index == index:
+        number = math.floor(now / width)
+        kept = [bucket for bucket in self.buckets if number - BUCKETS < bucket.number <= number]
+        if kept and kept[-1].number == number:
             last = kept.pop()
-            bucket = Bucket(index, last.bad + bad, last.total + total)
+            bucket = Bucket(number, last.bad + bad, last.total + total)
         else:
-            bucket = Bucket(index, bad, total)
+            bucket = Bucket(number, bad, total)
         keep = math.exp(-total / (BURN_SHARE * self.goal.window))
         return replace(
             self,
@@ -205,7 +207,7 @@ class Budget:
         return {
             "slo": self.goal.slo,
             "window": self.goal.window,
-            "buckets": [[b.index, round(b.bad, 6), round(b.total, 6)] for b in self.buckets],
+            "buckets": [[b.number, round(b.bad, 6), round(b.total, 6)] for b in self.buckets],
             "fast": [self.fast_bad, self.fast_total],
             "price": list(self.price),
             "correction": self.correction,
@@ -223,8 +225,8 @@ class Budget:
         """
         fast_bad, fast_total = map(_amount, document["fast"])
         buckets = tuple(
-            Bucket(int(index), _amount(bad), _amount(total))
-            for index, bad, total in document["buckets"]
+            Bucket(int(number), _amount(bad), _amount(total))
+            for number, bad, total in document["buckets"]
         )
         at = document["rehearsedAt"]
         return cls(
@@ -304,7 +306,7 @@ class Rehearsal:
         asked = ceil_replicas(self.policy.network.replicas(*look(observation)))
         newest = self.rates[-steps - 1 : -1]
         situation = Situation(
-            now=np.arange(steps) * self.step,
+            now=np.arange(steps, dtype=np.float64) * self.step,
             interval=observation.profiles.interval,
             current=observation.current,
             rate=newest,
@@ -361,7 +363,10 @@ def rehearse(rehearsal: Rehearsal, goal: Goal) -> Price | None:
         return None
     least, most = rehearsal.bounds
     prices = np.geomspace(least, most, PRICES).tolist()
-    return Price(least_that_keeps(1 - goal.slo, prices, rehearsal.bad_share), least, most)
+    multiple = least_that_keeps(1 - goal.slo, prices, rehearsal.bad_share)
+    if rehearsal.known < LEAST_REHEARSAL:
+        multiple = min(max(multiple, 1.0), most)
+    return Price(multiple, least, most)
 
 
 def hedged(profile: Profile, multiple: float) -> Profile:

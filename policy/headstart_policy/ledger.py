@@ -101,19 +101,41 @@ class Accounts(NamedTuple):
         asked = np.full((len(parts), ASKED, widest), -1, dtype=np.int64)
         for row, part in zip(asked, parts, strict=True):
             row[:, : part.asked.shape[2]] = part.asked[0]
-        rest = (np.concatenate(values) for values in zip(*(p[:-2] for p in parts), strict=True))
-        return cls(*rest, asked, np.concatenate([part.ready for part in parts]))
+        return cls(
+            dollars=np.concatenate([part.dollars for part in parts]),
+            violation=np.concatenate([part.violation for part in parts]),
+            seconds=np.concatenate([part.seconds for part in parts]),
+            regret=np.concatenate([part.regret for part in parts]),
+            fleet=np.concatenate([part.fleet for part in parts]),
+            weight=np.concatenate([part.weight for part in parts]),
+            asked=asked,
+            ready=np.concatenate([part.ready for part in parts]),
+        )
+
+    def row(self, i: int) -> Accounts:
+        """Take service i as it stands."""
+        row = slice(i, i + 1)
+        return Accounts(
+            self.dollars[row],
+            self.violation[row],
+            self.seconds[row],
+            self.regret[row],
+            self.fleet[row],
+            self.weight[row],
+            self.asked[row],
+            self.ready[row],
+        )
 
     def one(self, i: int, lead_steps: int) -> Accounts:
         """Take service i, whose lead time is ``lead_steps`` intervals.
 
         Where it is longer than it was, the oldest that is known stands for what was before.
         """
-        width, row = min(lead_steps, LONGEST_LEAD) + 1, slice(i, i + 1)
-        asked = self.asked[row, :, :width]
+        width, row = min(lead_steps, LONGEST_LEAD) + 1, self.row(i)
+        asked = row.asked[:, :, :width]
         if asked.shape[2] < width:
             asked = np.pad(asked, ((0, 0), (0, 0), (0, width - asked.shape[2])), mode="edge")
-        return Accounts(*(values[row] for values in self[:-2]), asked, self.ready[row])
+        return row._replace(asked=asked)
 
     def resume(self, missed: int) -> Accounts:
         """Go on after so many intervals without a decision (:func:`selector.resume`)."""

@@ -50,6 +50,7 @@ def a_sight(selection: Selection | None, rates: float, **changes: Any) -> Sight:
         rate_age=0.0,
         history_loaded=True,
         raise_only=None,
+        held=10,
         policy=POLICY,
     )
     return replace(sight, **changes)

@@ -75,6 +75,9 @@ def test_a_status_in_full() -> None:
         },
         "policyDigest": "sha256:abc",
         "lastScaleTime": "2025-12-31T23:59:00Z",
+        "comparison": None,
+        "budget": None,
+        "violations": None,
         "lastDecision": {
             "time": "2026-01-01T00:00:00Z",
             "candidate": "network",
