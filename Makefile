@@ -55,6 +55,10 @@ format: .venv/.ready ## Format the code
 	.venv/bin/ruff check --fix-only --quiet .
 	.venv/bin/ruff format .
 
+.PHONY: docs
+docs: .venv/.ready ## Write docs/reference.md from the schema
+	.venv/bin/python docs/reference.py
+
 .PHONY: lock
 LOCK := $(UV) pip compile --quiet --universal --no-header --generate-hashes
 lock: .venv/.ready ## Pin the requirements anew, with hashes

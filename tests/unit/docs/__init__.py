@@ -1,0 +1,1 @@
+"""The documentation, where it can be wrong."""
