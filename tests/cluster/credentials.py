@@ -53,13 +53,22 @@ class Authority:
 
     def serving(self, name: str, *hosts: str) -> tuple[Path, Path]:
         """Certificate and key for a server on 127.0.0.1, localhost and ``hosts``, as files."""
-        key = ec.generate_private_key(ec.SECP256R1())
         alternatives = [_alternative(host) for host in ("127.0.0.1", "localhost", *hosts)]
+        return self._sign(name, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
+
+    def client(self, name: str) -> tuple[Path, Path]:
+        """Certificate and key for a client, as files."""
+        return self._sign(name, ExtendedKeyUsageOID.CLIENT_AUTH, [_alternative(name)])
+
+    def _sign(
+        self, name: str, usage: x509.ObjectIdentifier, alternatives: list[x509.GeneralName]
+    ) -> tuple[Path, Path]:
+        key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder(_name(name), self.certificate.subject, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             # OpenSSL's strict mode, which Python 3.13 turned on, wants the authority's key named.
             .add_extension(

@@ -48,6 +48,7 @@ class Prometheus:
         rule_files: Sequence[Path] = (),
         tls: bool = False,
         basic_auth: bool = False,
+        client_certificates: bool = False,
         flags: Sequence[str] = (),
     ) -> None:
         """Describe the server; nothing starts yet.
@@ -66,6 +67,8 @@ class Prometheus:
             Serve HTTPS with a certificate that ``ca`` verifies.
         basic_auth
             Ask for ``USER`` and ``PASSWORD``.
+        client_certificates
+            Serve HTTPS to those alone who have a certificate, such as ``client``.
         flags
             More of its command line, such as limits.
         """
@@ -80,7 +83,8 @@ class Prometheus:
             "scrape_configs": [dict(entry) for entry in scrape_configs],
         }
         self._history = history
-        self._tls = tls
+        self._tls = tls or client_certificates
+        self._client_certificates = client_certificates
         self._basic_auth = basic_auth
         self._flags = flags
         self._stack = ExitStack()
@@ -107,7 +111,7 @@ class Prometheus:
             self._client = stack.enter_context(
                 httpx.Client(
                     auth=(USER, PASSWORD) if self._basic_auth else None,
-                    verify=ssl.create_default_context(cafile=self.ca) if self._tls else False,
+                    verify=self._trust() if self._tls else False,
                     trust_env=False,
                 )
             )
@@ -128,6 +132,11 @@ class Prometheus:
     def ca(self) -> Path:
         """Certificate that its certificate verifies against, where it serves HTTPS."""
         return self.folder / "tls" / "ca.crt"
+
+    @property
+    def client(self) -> tuple[Path, Path]:
+        """Certificate and key of a client that it lets in."""
+        return self.folder / "tls" / "client.crt", self.folder / "tls" / "client.key"
 
     def start(self) -> None:
         """Start it again after ``stop``, on the same port and data.
@@ -196,11 +205,24 @@ class Prometheus:
         self._port = free_port()
         self.start()
 
+    def _trust(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ca)
+        if self._client_certificates:
+            context.load_cert_chain(*self.client)
+        return context
+
     def _write_settings(self) -> None:
         web: dict[str, Any] = {}
         if self._tls:
-            certificate, key = Authority.create(self.folder / "tls").serving("prometheus")
+            authority = Authority.create(self.folder / "tls")
+            certificate, key = authority.serving("prometheus")
             web["tls_server_config"] = {"cert_file": str(certificate), "key_file": str(key)}
+            if self._client_certificates:
+                authority.client("client")
+                web["tls_server_config"] |= {
+                    "client_auth_type": "RequireAndVerifyClientCert",
+                    "client_ca_file": str(self.ca),
+                }
         if self._basic_auth:
             web["basic_auth_users"] = {USER: _PASSWORD_HASH}
         (self.folder / "web.yml").write_text(yaml.safe_dump(web))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PORTS = {"http": 80, "https": 443}
+MOST_PORT = 65_535
+# An IPv6 address has no zone, such as %eth0: it means nothing to anyone but one machine.
+_PLACE = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[^:\[\]]+)(:(?P<port>[0-9]{1,6}))?")
 _LABEL = r"[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}([.]{_LABEL})*[.]?")
 # No percent-encoding: %2e%2e is .. to the server behind the one that is allowed.
@@ -55,15 +58,18 @@ class Address(NamedTuple):
         # "" counts: http://prometheus? and http://@prometheus say nothing and hide something.
         if any(mark in text for mark in "@?#"):
             raise ValueError(f"{_mask(text)!r} must have no credentials, query or fragment")
-        port = parts.port if parts.port is not None else _PORTS[parts.scheme]
-        if port == 0 or parts.netloc.endswith(":"):
-            raise ValueError(f"{text!r} must have a port from 1 to 65535, or none")
+        place = _PLACE.fullmatch(parts.netloc.lower())
+        if place is None:
+            raise ValueError(f"{text!r} must be a host name or an IP, and perhaps a port, after //")
+        port = int(place["port"] or _PORTS[parts.scheme])
+        if not 1 <= port <= MOST_PORT:
+            raise ValueError(f"{text!r} must have a port from 1 to {MOST_PORT}")
         if not _PATH.fullmatch(parts.path) or _DOTS & set(parts.path.split("/")):
             raise ValueError(
                 f"{text!r} must have a path of letters, digits, -, _, . and ~, "
                 "without empty segments, . and .."
             )
-        return cls(parts.scheme, _host(parts.netloc, parts.hostname), port, parts.path.rstrip("/"))
+        return cls(parts.scheme, _host(place["host"]), port, parts.path.rstrip("/"))
 
     def __str__(self) -> str:
         """Write it as it is asked; the port is left out where it goes without saying."""
@@ -94,14 +100,11 @@ def permitted(text: str, allowed: Iterable[Address]) -> Address:
     return address
 
 
-def _host(netloc: str, host: str | None) -> str:
-    if netloc.startswith("["):
-        # ipaddress would take fe80::1%eth0; a zone means nothing to anyone but one machine.
-        if host is None or "%" in host:
-            raise ValueError(f"{netloc!r} must not have a zone")
-        return ipaddress.IPv6Address(host).compressed
-    if host is None or not _HOST.fullmatch(host):
-        raise ValueError(f"{netloc!r} must be a host name of letters, digits, -, _ and ., or an IP")
+def _host(host: str) -> str:
+    if host.startswith("["):
+        return ipaddress.IPv6Address(host[1:-1]).compressed
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"{host!r} must be a host name of letters, digits, -, _ and ., or an IP")
     return host
 
 
