@@ -56,8 +56,12 @@ class Companion(NamedTuple):
     """Over how much of the past the rate is taken, s; 0: unknown."""
 
     def look(self, interval: float) -> int:
-        """Samples within which a loss of targets shows in the rate, the newest included."""
-        return max(2, math.ceil(self.reach / interval)) + 1
+        """Samples within which a loss of targets shows in the rate, the newest included.
+
+        Some more than two in any case: targets are not scraped at the same instant, and of those
+        that vanish together some are missed an interval earlier.
+        """
+        return max(FRESH_INTERVALS, math.ceil(self.reach / interval)) + 1
 
 
 class Vanished(NamedTuple):

@@ -34,6 +34,9 @@ class Exporter(Collector):
 
     def __init__(self) -> None:
         """Describe it; nothing listens yet."""
+        self.hidden = False
+        """Whether scrapes fail, as where nobody finds the target any more."""
+        exporter = self
         self._counters: dict[str, _Counter] = {}
         self._lock = threading.Lock()
         registry = CollectorRegistry()
@@ -41,7 +44,7 @@ class Exporter(Collector):
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.send_response(200)
+                self.send_response(503 if exporter.hidden else 200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.end_headers()
                 self.wfile.write(generate_latest(registry))

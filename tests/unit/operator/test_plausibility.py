@@ -61,8 +61,8 @@ def test_no_query_breaks_it(query: str) -> None:
 
 
 def test_it_looks_as_far_back_as_the_rate_reaches() -> None:
-    assert Companion("", 60).look(15) == 5
-    assert Companion("", 0).look(15) == 3
+    assert Companion("", 90).look(15) == 7
+    assert Companion("", 0).look(15) == 5
 
 
 @pytest.mark.parametrize(
