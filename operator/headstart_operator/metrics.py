@@ -57,7 +57,7 @@ class Metrics:
         self.decisions = self._counter("decisions", "Decisions taken")
         self.scalings = self._counter("scalings", "Changes of replicas made", "direction")
         self.cost = self._counter(
-            "cost_dollars", "Cost of the decisions: replicas and violations, less what was earned"
+            "cost_dollars", "Cost of the decisions: replicas, violations, requests not served"
         )
         self.reactive_cost = self._counter(
             "reactive_cost_dollars", "The same, had the reactive formula decided"
@@ -70,6 +70,7 @@ class Metrics:
     def tell(self, namespace: str, name: str, facts: Facts, conditions: Sequence[Document]) -> None:
         """Show what is known of a policy; what is unknown disappears rather than stays."""
         decision, census = facts.decision, facts.census
+        budget = facts.scoring.budget if facts.scoring else None
         values = (
             (self.recommended, decision.recommendation if decision else None),
             (self.desired, decision.desired if decision else None),
@@ -80,6 +81,7 @@ class Metrics:
             (self.rate, facts.rate),
             (self.forecast, facts.forecast),
             (self.lead_time, facts.lead_time),
+            (self.budget, budget.remaining if budget else None),
         )
         for gauge, value in values:
             if value is None:
@@ -91,6 +93,9 @@ class Metrics:
             self.condition.labels(namespace, name, condition["type"]).set(number)
         if decision:
             self.decisions.labels(namespace, name).inc()
+        if decision and facts.scoring:
+            self.cost.labels(namespace, name).inc(facts.scoring.spent.own)
+            self.reactive_cost.labels(namespace, name).inc(facts.scoring.spent.reactive)
 
     def forget(self, namespace: str, name: str) -> None:
         """Remove every series of a policy."""
