@@ -19,14 +19,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from headstart_operator import events, pods, rollouts
+from headstart_operator import events, logs, pods, rollouts
 from headstart_operator import sli as slis
 from headstart_operator import status as statuses
 from headstart_operator.artifacts import Artifacts
 from headstart_operator.assistant import Assistant
 from headstart_operator.batch import Batcher, Verdict
+from headstart_operator.clock import Jumps, tolerance
 from headstart_operator.contest import other_policy
+from headstart_operator.fence import boottime
 from headstart_operator.kube import MERGE_PATCH, Api, ApiError, Document
+from headstart_operator.pod_watch import PodWatch
+from headstart_operator.quota import Quotas
 from headstart_operator.recorder import Recorder
 from headstart_operator.rehearsals import rehearsal_of
 from headstart_operator.resource import Mode
@@ -34,11 +38,14 @@ from headstart_operator.rivals import Rivals, Target, target_of
 from headstart_operator.service import Key, Service, Sight, situation
 from headstart_operator.sources.pool import Sources
 from headstart_operator.sources.prometheus import MOST_POINTS, RateError
-from headstart_operator.status import Facts, Problem
+from headstart_operator.status import PAUSED, PINNED, Facts, Problem
+from headstart_operator.stop import StopSwitch
 from headstart_operator.targets import Scale, TargetChangedError, TargetError, Targets
 from headstart_policy.artifact import ArtifactError
 from headstart_policy.decision import remember
+from headstart_policy.pins import Block
 from headstart_policy.error_budget import rehearse
+from headstart_policy.guardrails import FRESH_INTERVALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -82,18 +89,24 @@ class Controller:
         settings: Settings,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = boottime,
     ) -> None:
         self._api = api
+        self._steady = steady
+        self._jumps = Jumps(clock(), steady())
         self._settings = settings
         self._metrics = metrics
         api.observe = metrics.loop.observe_request
         self._clock = clock
-        self._targets = Targets(api)
+        self._targets = Targets(api, settings.namespaces)
+        self._pods = PodWatch(api, settings.namespaces)
         self._rivals = Rivals(api, settings.namespaces, self._blocking)
         self._assistant = Assistant(api, self._targets, self._rivals, self._blocking)
         self._artifacts = Artifacts(api)
         self._recorder = Recorder(settings.record)
         self._batcher = Batcher()
+        self._quotas = Quotas(api)
+        self._switch = StopSwitch(api, settings.pod_namespace, settings.stop_config_map)
         self._kube = ThreadPoolExecutor(KUBE_THREADS, thread_name_prefix="kubernetes")
         self._services: dict[Key, Service] = {}
         # Who may touch a workload; ``None`` while that has to be found out anew.
@@ -172,8 +185,14 @@ class Controller:
 
     async def run(self) -> None:
         """Decide whenever a policy is due, until cancelled."""
+        # Before the first decision: a restart must not scale what is stopped.
+        await self._blocking(self._switch.look)
         while True:
             self.beat = self._clock()
+            if self._switch.due(self.beat):
+                self._spawn(self._blocking(self._switch.look))
+            if jump := self._jumps.since(self.beat, self._steady()):
+                self._begin_anew(jump)
             for key, service in self._services.items():
                 instant = service.due(self.beat, SETTLE)
                 if instant is not None and key not in self._ticks:
@@ -183,6 +202,13 @@ class Controller:
                 self._spawn(self._assistant.care(self._services, self.beat))
             await asyncio.sleep(BEAT)
 
+    def _begin_anew(self, jump: float) -> None:
+        """Forget what was decided for, and the rates, when the clock was set: they are of others."""
+        _log.warning("the clock was set by %+.0f s: beginning anew", jump)
+        if self.leading:
+            self.follow()
+            self.lead()
+
     async def close(self, within: float) -> None:
         """Let what runs end ``within`` seconds, and leave the rest."""
         for task in [*self._backfills.values(), *self._rehearsals.values()]:
@@ -190,6 +216,8 @@ class Controller:
         running = [*self._ticks.values(), *self._others]
         if running:
             await asyncio.wait(running, timeout=within)
+        self._pods.stop()
+        self._targets.stop()
         self._kube.shutdown(wait=False, cancel_futures=True)
         await self._sources.close()
         self._recorder.close()
@@ -211,6 +239,9 @@ class Controller:
         spec = service.spec
         if spec is None:
             return service.facts(service.spec_problem)
+        skew = self._api.skew()
+        if abs(skew) > tolerance(FRESH_INTERVALS * spec.interval):
+            return service.facts(_skewed(skew))
         history = service.plan(spec)
         now = self._clock()
         self._ask_sli(service, spec, instant)
@@ -226,7 +257,14 @@ class Controller:
             if isinstance(result, BaseException):
                 raise result
         scale, census = cast("tuple[Scale, Census]", seen)
-        sight = service.sight(spec, scale, census, instant, now)
+        headroom = await self._blocking(
+            self._quotas.headroom,
+            service.key.namespace,
+            scale.path,
+            min(scale.replicas, service.pods),
+            now,
+        )
+        sight = service.sight(spec, scale, census, instant, headroom)
         verdict = await self._batcher.decide(sight)
         self._recorder.decision(
             service.key, service.document, service.plan(spec), sight, verdict.decision
@@ -346,11 +384,17 @@ class Controller:
         """
         namespace = service.key.namespace
         try:
-            scale = await self._blocking(self._targets.read, namespace, spec.scale_target_ref)
-            found = await self._blocking(pods.list_pods, self._api, namespace, scale.selector)
+            ref = spec.scale_target_ref
+            scale = self._targets.known(namespace, ref, now) or await self._blocking(
+                self._targets.read, namespace, ref, now
+            )
+            found = self._pods.find(namespace, scale.selector)
+            if found is None:
+                found = await self._blocking(pods.list_pods, self._api, namespace, scale.selector)
         except ApiError as error:
             raise TargetError("PodsUnreadable", f"pods cannot be listed: {error}") from error
         service.see_target(scale, now)
+        service.pods = len(found)
         contest = service.memory.contest
         if spec.mode is Mode.AUTO and contest.differs(scale.uid, scale.replicas):
             # Killed between setting the replicas and noting it, we would suspect another.
@@ -401,9 +445,15 @@ class Controller:
     ) -> Facts:
         """Set the replicas where that is asked for, and remember the decision."""
         decision = verdict.decision
-        inactive = self._inactive(service, sight.spec, scale)
+        ordered = self._ordered(sight)
+        may = ordered is None or ordered.reason == PINNED
+        inactive = self._inactive(service, sight.spec, scale) if may else None
+        if service.order_ended(sight.orders):
+            what = "spec.paused has expired: the policy decides again"
+            self._event(service, events.NORMAL, "PauseExpired", what)
         carried_out = False
-        if sight.spec.mode is Mode.AUTO and inactive is None and decision.desired != scale.replicas:
+        active = may and inactive is None
+        if sight.spec.mode is Mode.AUTO and active and decision.desired != scale.replicas:
             try:
                 await self._blocking(self._targets.write, scale, decision.desired)
                 carried_out = True
@@ -412,7 +462,7 @@ class Controller:
             except TargetError as error:
                 inactive = Problem(error.reason, str(error))
         assisted = None
-        if sight.spec.mode is Mode.ASSIST:
+        if sight.spec.mode is Mode.ASSIST and may:
             outcome = await self._assistant.assist(service, decision.desired, self._clock())
             inactive, assisted = outcome.problem, outcome.hpa
             if outcome.carried_out:
@@ -428,6 +478,14 @@ class Controller:
             self._metrics.scalings.labels(*service.key, direction).inc()
             message = f"{scale.replicas} -> {decision.desired} replicas: {decision.reason}"
             self._event(service, events.NORMAL, "Scaled", message)
+            about = logs.about(
+                *service.key,
+                before=scale.replicas,
+                after=decision.desired,
+                candidate=decision.candidate,
+                limits=[limit.guardrail for limit in decision.limits],
+            )
+            _log.info("%s/%s: scaled: %s", *service.key, decision.reason, extra=about)
         behavior = remember(
             decision,
             situation([sight], sight.observation, [verdict.outside]),
@@ -443,16 +501,28 @@ class Controller:
         return replace(
             facts,
             inactive=inactive,
+            ordered=None if inactive else ordered,
             assisted=assisted,
             problem=facts.problem or inactive,
             last_scale=service.last_scale,
         )
 
+    def _ordered(self, sight: Sight) -> Problem | None:
+        """Say what people have ordered instead of the policy's decisions."""
+        pause = sight.orders.pause
+        if self._switch.stopped is not None:
+            return self._switch.stopped
+        if pause is None or pause.block is not Block.ALL:
+            return None
+        if pause.replicas is None:
+            return Problem(PAUSED, f"paused {pause.message}")
+        return Problem(PINNED, f"pinned at {pause.replicas} {pause.message}")
+
     def _inactive(self, service: Service, spec: Spec, scale: Scale) -> Problem | None:
         """Say why a policy in mode Auto must not set the replicas."""
         if service.stand is not None and service.stand.hands_off:
             return Problem("TargetContested", service.stand.message)
-        if scale.replicas == 0:
+        if scale.replicas == 0 and spec.scale_to_zero is None:
             return Problem(
                 "ScaledToZero",
                 "someone scaled the workload to 0 replicas, which turns scaling off until they "
@@ -520,13 +590,19 @@ class Controller:
             kind = events.NORMAL
         else:
             return
-        if service.throttle.passes(f"{condition['type']}{condition['reason']}", self._clock()):
-            self._event(service, kind, condition["reason"], condition["message"])
+        self._event(service, kind, condition["reason"], condition["message"], condition["type"])
 
-    def _event(self, service: Service, kind: str, reason: str, message: str) -> None:
-        _log.info("%s/%s: %s: %s", *service.key, reason, message)
-        subject = events.Subject(*service.key, service.uid)
-        event = events.build(subject, kind, reason, message, self._clock(), self._settings.pod)
+    def _event(
+        self, service: Service, kind: str, reason: str, message: str, same: str | None = None
+    ) -> None:
+        """Tell what happened; ``same`` is what it shares with one like it, by default all."""
+        event = service.chronicle.tell(
+            kind, reason, message, self._clock(), self._settings.pod, same or message
+        )
+        if event is None:
+            return
+        about = logs.about(*service.key, event=reason)
+        _log.info("%s/%s: %s: %s", *service.key, reason, message, extra=about)
 
         async def send() -> None:
             try:
@@ -554,3 +630,13 @@ class Controller:
 
     async def _blocking(self, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._kube, call, *arguments)
+
+
+def _skewed(skew: float) -> Problem:
+    # In steps: each new number would be a new status.
+    about, side = f"{abs(skew):.1g}", "ahead of" if skew > 0 else "behind"
+    return Problem(
+        "ClockSkewed",
+        f"this operator's clock is about {float(about):g} s {side} the API server's: it would take "
+        "old rates for new ones, so nothing is decided; look at the node's time synchronisation",
+    )

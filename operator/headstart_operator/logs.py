@@ -6,6 +6,10 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
+
+# Under what name a record carries its facts.
+_FACTS = "headstart"
 
 
 class JsonFormatter(logging.Formatter):
@@ -19,9 +23,15 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        line |= getattr(record, _FACTS, {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
+
+
+def about(namespace: str, policy: str, **facts: Any) -> dict[str, Any]:
+    """Facts of a line, for the argument ``extra``: keys of their own where lines are JSON."""
+    return {_FACTS: {"namespace": namespace, "policy": policy, **facts}}
 
 
 def set_up(style: str, level: str) -> None:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from headstart_operator import assist, plausibility
 from headstart_operator import contest as contests
 from headstart_operator.contest import Contest
-from headstart_operator.events import Throttle
+from headstart_operator.events import Chronicle, Subject
 from headstart_operator.forecasts import Forecasts
 from headstart_operator.history import Gap, History
+from headstart_operator.idleness import activation, busy_until
+from headstart_operator.known_events import Calendar
 from headstart_operator.memory import Memory
+from headstart_operator.orders import Orders
 from headstart_operator.originals import Original
 from headstart_operator.plausibility import Replicas
 from headstart_operator.resource import Mode, Spec, SpecError
@@ -27,7 +30,9 @@ from headstart_operator.scoring import News, priced
 from headstart_operator.selection import go_on
 from headstart_operator.sources.prometheus import Reason
 from headstart_operator.starts import Start, Stopwatch
-from headstart_operator.status import Facts, Problem, parse_time
+from headstart_operator.status import ORDERED, Facts, Problem, parse_time
+from headstart_policy import known_events
+from headstart_policy.features import load_of
 from headstart_policy.guardrails import FRESH_INTERVALS, Situation
 from headstart_policy.observation import Observation, recent_peak
 from headstart_policy.profile import Profiles
@@ -41,9 +46,12 @@ if TYPE_CHECKING:
     from headstart_operator.selection import Selection
     from headstart_operator.targets import Scale
     from headstart_policy.artifact import Policy
+    from headstart_policy.guardrails import Headroom
     from headstart_policy.profile import Profile
     from headstart_policy.types import Floats
 
+
+T = TypeVar("T")
 
 _LOADING = Problem(
     "HistoryLoading", "The history is still being loaded: until then replicas only grow."
@@ -77,6 +85,8 @@ class Sight:
         Whether all of the past was read.
     raise_only
         Why the replicas may not be lowered.
+    orders
+        What people and the cluster ask for.
     held
         What the decision is to change: the replicas, or in mode Assist the HPA's minReplicas.
     policy
@@ -95,6 +105,7 @@ class Sight:
     rate_age: float
     history_loaded: bool
     raise_only: str | None
+    orders: Orders
     held: int
     policy: Policy | None
     news: News = News()  # noqa: RUF009  # Of constants.
@@ -116,7 +127,7 @@ class Service:
     written: dict[str, Any] = field(default_factory=dict)
     written_at: float = -math.inf
     last_scale: float | None = None
-    throttle: Throttle = field(default_factory=Throttle)
+    chronicle: Chronicle = field(init=False)
 
     history: History | None = None
     rate_problem: Problem | None = None
@@ -136,6 +147,15 @@ class Service:
     noticed: float = -math.inf
     """When the operator came to know of the policy, s since the epoch."""
     forecasts: Forecasts = field(default_factory=Forecasts)
+    calendar: Calendar = field(default_factory=Calendar)
+    pods: int = 0
+    """Pods that live, of whichever template."""
+    under_orders: bool = False
+    """Whether spec.paused was in force when last decided."""
+
+    def __post_init__(self) -> None:
+        """Begin to tell of it."""
+        self.chronicle = Chronicle(Subject(*self.key, self.uid))
 
     @classmethod
     def begin(cls, key: Key, policy: Mapping[str, Any]) -> Service:
@@ -149,6 +169,7 @@ class Service:
             status=dict(status),
             written=dict(status),
             last_scale=parse_time(status.get("lastScaleTime")),
+            under_orders=any(c.get("reason") in ORDERED for c in status.get("conditions") or ()),
         )
 
     def as_policy(self) -> dict[str, Any]:
@@ -263,7 +284,14 @@ class Service:
             lead_times = self.memory.lead_times.add(starts, self.spec.lead_time.default)
             self.memory = replace(self.memory, lead_times=lead_times)
 
-    def sight(self, spec: Spec, scale: Scale, census: Census, time: float, now: float) -> Sight:
+    def sight(
+        self,
+        spec: Spec,
+        scale: Scale,
+        census: Census,
+        time: float,
+        headroom: Headroom | None = None,
+    ) -> Sight:
         """Put together what the decision for the instant ``time`` rests on."""
         history = self.plan(spec)
         profile = history.profile
@@ -279,6 +307,7 @@ class Service:
             current=np.array([scale.replicas], dtype=np.int64),
         )
         news, self.news = self.news, News()
+        orders = self._orders(spec, observation, time, headroom)
         return Sight(
             time=time,
             spec=spec,
@@ -294,10 +323,46 @@ class Service:
             rate_age=age,
             history_loaded=history.loaded(time),
             raise_only=self._raise_only(),
+            orders=orders,
             held=self.held(spec, scale),
             policy=self.policy,
             news=news,
         )
+
+    def _orders(
+        self, spec: Spec, observation: Observation, time: float, headroom: Headroom | None
+    ) -> Orders:
+        """Look at what people and the cluster ask for, and note what outlives this decision."""
+        levels, floor = self.memory.levels, None
+        if spec.events or levels:
+            # An interval more: what is decided a moment after the start would be one late.
+            ahead = self.lead_time + spec.interval
+            occurrences = self.calendar.occurrences(spec.events, time + ahead)
+            lasting = known_events.active(occurrences, time, ahead)
+            level = float(load_of(observation).level[0])
+            levels = known_events.levels(levels, lasting, level, time)
+            utilization = spec.guardrails.reactive_floor.utilization
+            capacity = spec.capacity.requests_per_second
+            floor = known_events.floor(lasting, levels, capacity, utilization)
+        rules, busy, idle = spec.scale_to_zero, None, None
+        if rules is not None and self.history is not None:
+            busy = busy_until(
+                self.memory.busy,
+                self.history.recent,
+                rules.activation_rate,
+                time,
+                asleep=not observation.current[0],
+            )
+            idle = activation(rules, busy, time)
+        pause = spec.paused.order() if spec.paused else None
+        self.memory = replace(self.memory, levels=levels, busy=busy)
+        return Orders(floor, pause if pause and pause.lasts(time) else None, headroom, idle)
+
+    def order_ended(self, orders: Orders) -> bool:
+        """Whether an order has expired since the last decision, without having been withdrawn."""
+        before, self.under_orders = self.under_orders, orders.pause is not None
+        there = self.spec is not None and self.spec.paused is not None
+        return before and not self.under_orders and there
 
     def facts(self, problem: Problem | None) -> Facts:
         """Tell what is known where no decision could be taken."""
@@ -452,4 +517,13 @@ def situation(
         limits=[sight.spec.limits() for sight in sights],
         memories=[sight.memory.behavior for sight in sights],
         raise_only=[sight.raise_only for sight in sights],
+        events=_any([sight.orders.event for sight in sights]),
+        pauses=_any([sight.orders.pause for sight in sights]),
+        quotas=_any([sight.orders.quota for sight in sights]),
+        activations=_any([sight.orders.activation for sight in sights]),
     )
+
+
+def _any(values: Sequence[T | None]) -> Sequence[T | None]:
+    """Leave out what nobody has: then its guardrail has nothing to look at."""
+    return values if any(value is not None for value in values) else ()

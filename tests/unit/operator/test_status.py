@@ -10,7 +10,6 @@ import pytest
 
 from headstart_operator import status
 from headstart_operator.contest import Contest, Stand
-from headstart_operator.events import LONGEST_MESSAGE, Subject, Throttle, build
 from headstart_operator.lead_times import Change, LeadTimes
 from headstart_operator.memory import Memory
 from headstart_operator.pods import Census
@@ -193,17 +192,3 @@ def test_what_is_unknown_is_removed() -> None:
 @pytest.mark.parametrize(("rate", "text"), [(0.0, "0"), (31.0, "31"), (0.12345, "0.123")])
 def test_rates_are_quantities(rate: float, text: str) -> None:
     assert status.format_rate(rate) == text
-
-
-def test_events_are_throttled_by_their_reason() -> None:
-    throttle = Throttle()
-    assert throttle.passes("NoSeries", NOW)
-    assert not throttle.passes("NoSeries", NOW + 299)
-    assert throttle.passes("Timeout", NOW + 299)
-    assert throttle.passes("NoSeries", NOW + 300)
-
-
-def test_long_messages_are_cut_as_the_api_server_wants() -> None:
-    event = build(Subject("shop", "checkout", "u"), "Normal", "Scaled", "x" * 2000, NOW, "pod-1")
-    assert len(event["message"]) == LONGEST_MESSAGE
-    assert event["involvedObject"]["uid"] == "u"
