@@ -168,7 +168,7 @@ class Controller:
     def lead(self) -> None:
         """Begin to decide, as after a restart: from what each policy's status remembers."""
         self.leading = True
-        self._metrics.leading.set(1)
+        self._metrics.loop.leading.set(1)
         followed, self._followed = self._followed, {}
         for key, policy in followed.items():
             self.upsert(key, policy)
@@ -176,7 +176,7 @@ class Controller:
     def follow(self) -> None:
         """Decide no more, and forget what only a leader may know; the fence is closed."""
         self.leading = False
-        self._metrics.leading.set(0)
+        self._metrics.loop.leading.set(0)
         for key, service in list(self._services.items()):
             self._drop(key)
             self._followed[key] = service.as_policy()
@@ -257,13 +257,12 @@ class Controller:
             if isinstance(result, BaseException):
                 raise result
         scale, census = cast("tuple[Scale, Census]", seen)
-        headroom = await self._blocking(
-            self._quotas.headroom,
-            service.key.namespace,
-            scale.path,
-            min(scale.replicas, service.pods),
-            now,
-        )
+        if self._quotas.due(service.key.namespace, scale.path, now):
+            existing = min(scale.replicas, service.pods)
+            await self._blocking(
+                self._quotas.look, service.key.namespace, scale.path, existing, now
+            )
+        headroom = self._quotas.of(scale.path)
         sight = service.sight(spec, scale, census, instant, headroom)
         verdict = await self._batcher.decide(sight)
         self._recorder.decision(

@@ -14,6 +14,7 @@ import logging
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -115,7 +116,13 @@ class _Leases:
             return call(*arguments, _request_timeout=self._timeout)
         except urllib3.exceptions.HTTPError as error:
             # The library knows refusals only; what is no answer would end its thread.
+            _log.warning("the lease cannot be had: %s", error)
             raise ApiException(status=0, reason=str(error)) from error
+        except ApiException as error:
+            # There is none yet, or another was quicker: no news.
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                _log.warning("the lease cannot be had: %s %s", error.status, error.reason)
+            raise
 
 
 class Lock(LeaseLock):

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from http import HTTPStatus
-from time import perf_counter
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import urllib3
 from kubernetes import client, config
 
-from headstart_operator.fence import Fence, FencedError
+from headstart_operator.clock import ServerClock
+from headstart_operator.fence import Fence, FencedError, boottime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +75,7 @@ class Api:
         self.observe: Callable[[str, int, float], object] = lambda *_: None
         self.configuration = configuration
         self.fence = fence or Fence.open()
+        self._clock = ServerClock()
         self._configuration = configuration
         self._pool = client.ApiClient(configuration).rest_client.pool_manager
 
@@ -103,6 +105,33 @@ class Api:
         """
         return self._request("GET", path, query, headers={"Accept": accept})
 
+    @contextmanager
+    def stream(
+        self, path: str, silent: float, *, accept: str = "application/json", **query: str
+    ) -> Iterator[Iterator[Document]]:
+        """Get documents, one a line, while the block lasts and the API server has more to tell.
+
+        Raises
+        ------
+        ApiError
+            Refused, or cut off, or nothing came for ``silent`` seconds.
+        """
+        url = f"{self._configuration.host}{path}?{urlencode(query)}"
+        headers = {"Accept": accept, **self._authorization()}
+        timeout = urllib3.Timeout(connect=TIMEOUT, read=silent)
+        try:
+            response = self._pool.request(
+                "GET", url, headers=headers, timeout=timeout, retries=False, preload_content=False
+            )
+            try:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    raise ApiError(response.status, response.data[:300].decode(errors="replace"))
+                yield _lines(response)
+            finally:
+                response.close()
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise ApiError(0, f"the stream was cut: {error}") from error
+
     def post(self, path: str, body: Document) -> Document:
         """Create an object; errors as for :meth:`get`, or fenced."""
         with self._write() as write:
@@ -117,6 +146,10 @@ class Api:
                 "PATCH", path, query, body=body, content_type=content_type, write=write
             )
 
+    def skew(self) -> float:
+        """Say how far this machine's clock is ahead of the API server's, s."""
+        return self._clock.skew(time(), boottime())
+
     @contextmanager
     def _write(self) -> Iterator[Write]:
         try:
@@ -124,6 +157,11 @@ class Api:
                 yield write
         except FencedError as error:
             raise ApiError(0, str(error)) from error
+
+    def _authorization(self) -> dict[str, str]:
+        # Read each time: a ServiceAccount's token is rotated every hour.
+        settings: Any = self._configuration.auth_settings()
+        return {setting["key"]: setting["value"] for setting in settings.values()}
 
     def _request(
         self,
@@ -141,9 +179,7 @@ class Api:
             # The API server is to give up as well: it would wait a minute for a slow etcd.
             query = {**query, "timeout": f"{timeout:.3f}s"}
         url = f"{self._configuration.host}{path}?{urlencode(query)}"
-        # Read each time: a ServiceAccount's token is rotated every hour.
-        settings: Any = self._configuration.auth_settings()
-        auth = {setting["key"]: setting["value"] for setting in settings.values()}
+        auth = self._authorization()
         start, status = perf_counter(), 0
         try:
             response = self._pool.request(
@@ -159,6 +195,7 @@ class Api:
             raise ApiError(0, f"the API server cannot be reached: {error}") from error
         finally:
             self.observe(method, status, perf_counter() - start)
+        self._clock.note(response.headers.get("Date"), boottime())
         try:
             document = json.loads(response.data)
         except ValueError:
@@ -167,6 +204,16 @@ class Api:
             message = document.get("message") or f"HTTP status {response.status}"
             raise ApiError(response.status, message)
         return dict(document)
+
+
+def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[Document]:
+    """Read documents from a stream, one a line."""
+    rest = b""
+    for chunk in response.stream(2**16):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line:
+                yield json.loads(line)
 
 
 def _fenced(body: bytes, write: Write) -> Iterator[bytes]:

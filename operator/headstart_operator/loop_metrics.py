@@ -17,6 +17,9 @@ class LoopMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.policies = Gauge("headstart_policies", "Policies served", registry=registry)
+        self.leading = Gauge(
+            "headstart_leading", "1: this replica decides, 0: it follows", registry=registry
+        )
         self.lag = Histogram(
             "headstart_tick_lag_seconds",
             "From the instant at which a policy is due to its decision applied",

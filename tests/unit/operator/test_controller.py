@@ -44,6 +44,11 @@ class FakeApi(Api):
         self.patches: list[tuple[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.failures: dict[str, ApiError] = {}
+        self.ahead = 0.0
+
+    def skew(self) -> float:
+        """Tell how far the operator's clock is ahead."""
+        return self.ahead
 
     def get(self, path: str, *, accept: str = "", **query: str) -> dict[str, Any]:
         """Answer."""
@@ -84,20 +89,25 @@ class FakeApi(Api):
 
 
 class FakeSource:
-    """A Prometheus whose rate the test sets."""
+    """A Prometheus whose rate the test sets, and how many series contribute to it."""
 
     rate: float | RateError = 40.0
+    series: float | RateError = 10.0
 
     def __init__(self, access: object, observe: object, backfill: asyncio.Lock) -> None:
         del access, observe
         self.backfill = backfill
 
     async def rates(self, query: str, gap: Gap, within: float) -> Answer:
-        """Answer with a constant."""
-        del query, within
-        if isinstance(self.rate, RateError):
-            raise self.rate
-        return Answer(np.full(gap.last - gap.first + 1, self.rate), None)
+        """Answer with a constant; ten series contributed until the newest instant."""
+        del within
+        counting = query.startswith("count(")
+        value = self.series if counting else self.rate
+        if isinstance(value, RateError):
+            raise value
+        values = np.full(gap.last - gap.first + 1, 10.0 if counting else value)
+        values[-1] = value
+        return Answer(values, None)
 
     async def close(self) -> None:
         """Do nothing."""
@@ -157,6 +167,7 @@ def play(
     """Provide a function that runs a scene on a fresh stage."""
     monkeypatch.setattr(pool, "Source", FakeSource)
     monkeypatch.setattr(FakeSource, "rate", 40.0)
+    monkeypatch.setattr(FakeSource, "series", 10.0)
     monkeypatch.setattr(artifact, "builtin", lambda _: a_policy())
 
     def run(scene: Callable[[Stage], Any]) -> None:
@@ -247,6 +258,30 @@ def test_a_lost_rate_holds_and_says_so_after_four_intervals(play: Any) -> None:
         assert stage.reason("Ready") == "RateUnavailable"
         assert stage.api.replicas == held
         assert "Timeout" in {event["reason"] for event in stage.api.events}
+
+    play(scene)
+
+
+@pytest.mark.parametrize("series", [2.0, 9.0, RateError(Reason.TIMEOUT, "did not answer")])
+def test_a_rate_that_falls_with_its_targets_is_lost(
+    play: Any, monkeypatch: pytest.MonkeyPatch, series: float | RateError
+) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        for _ in range(3):
+            await stage.tick()
+        held = stage.api.replicas
+        monkeypatch.setattr(FakeSource, "rate", 8.0)
+        monkeypatch.setattr(FakeSource, "series", series)
+        vanished = series == 2.0
+        await stage.tick()
+        assert stage.reason("RateAvailable") == ("TargetsVanished" if vanished else "RateRead")
+        for _ in range(3):
+            await stage.tick()
+        assert (stage.api.replicas == held) is vanished
+        # Ten minutes later, five times onMetricLoss.after, it is the rate.
+        await stage.tick(600)
+        assert stage.reason("RateAvailable") == "RateRead"
 
     play(scene)
 
