@@ -43,9 +43,9 @@ from headstart_operator.stop import StopSwitch
 from headstart_operator.targets import Scale, TargetChangedError, TargetError, Targets
 from headstart_policy.artifact import ArtifactError
 from headstart_policy.decision import remember
-from headstart_policy.pins import Block
 from headstart_policy.error_budget import rehearse
 from headstart_policy.guardrails import FRESH_INTERVALS
+from headstart_policy.pins import Block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -203,7 +203,7 @@ class Controller:
             await asyncio.sleep(BEAT)
 
     def _begin_anew(self, jump: float) -> None:
-        """Forget what was decided for, and the rates, when the clock was set: they are of others."""
+        """Forget what was decided for, and the rates: they are of another clock's instants."""
         _log.warning("the clock was set by %+.0f s: beginning anew", jump)
         if self.leading:
             self.follow()

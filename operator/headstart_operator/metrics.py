@@ -62,9 +62,6 @@ class Metrics:
         self.reactive_cost = self._counter(
             "reactive_cost_dollars", "The same, had the reactive formula decided"
         )
-        self.leading = Gauge(
-            "headstart_leading", "1: this replica decides, 0: it follows", registry=self.registry
-        )
         self.loop = LoopMetrics(self.registry)
 
     def tell(self, namespace: str, name: str, facts: Facts, conditions: Sequence[Document]) -> None:
