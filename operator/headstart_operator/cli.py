@@ -86,6 +86,14 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="FILE",
     help="Append every decision, and what it rested on, to FILE as JSON lines.",
 )
+@click.option(
+    "--stop-configmap",
+    default=Settings.stop_config_map,
+    show_default=True,
+    metavar="NAME",
+    help="While a ConfigMap of this name is in the operator's namespace (POD_NAMESPACE), nothing "
+    "is scaled.",
+)
 @election_flags
 def operator(
     prometheus_address: str | None,
@@ -101,6 +109,7 @@ def operator(
     log_format: str,
     log_level: str,
     record: Path | None,
+    stop_configmap: str,
     **election: Any,
 ) -> None:
     """Run the operator.
@@ -126,6 +135,8 @@ def operator(
         record=record,
         pod=os.environ.get("POD_NAME", "headstart"),
         election=rules(**election),
+        pod_namespace=os.environ.get("POD_NAMESPACE"),
+        stop_config_map=stop_configmap,
     )
     try:
         check(settings)

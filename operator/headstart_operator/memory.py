@@ -12,6 +12,7 @@ from headstart_operator.plausibility import Vanished
 from headstart_operator.scoring import Scoring
 from headstart_operator.selection import Selection
 from headstart_policy.behavior import Memory as BehaviorMemory
+from headstart_policy.known_events import Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,10 @@ class Memory:
     original: Original | None = None
     scoring: Scoring | None = None
     vanished: Vanished | None = None
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    """The load when known events began, by their names."""
+    busy: float | None = None
+    """Since when a service that may sleep is idle, s since the epoch."""
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; the inverse is :meth:`from_json`."""
@@ -42,6 +47,8 @@ class Memory:
             "original": self.original.to_json() if self.original else None,
             "accounts": self.scoring.to_json() if self.scoring else None,
             "vanished": list(self.vanished) if self.vanished else None,
+            "levels": {name: list(level) for name, level in self.levels.items()} or None,
+            "busy": self.busy,
         }
 
     @classmethod
@@ -62,6 +69,15 @@ class Memory:
                 original=Original.from_json(document.get("original")),
                 scoring=Scoring.from_json(document.get("accounts")),
                 vanished=Vanished.from_json(document.get("vanished")),
+                levels=_levels(document.get("levels")),
+                busy=None if (busy := document.get("busy")) is None else float(busy),
             )
         except (AttributeError, LookupError, TypeError, ValueError):
             return cls()
+
+
+def _levels(document: Mapping[str, Any] | None) -> dict[str, Level]:
+    return {
+        str(name): Level(float(until), float(rate))
+        for name, (until, rate) in (document or {}).items()
+    }

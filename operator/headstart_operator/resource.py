@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from headstart_operator.fields import (
     Duration,
@@ -19,9 +19,11 @@ from headstart_operator.fields import (
     parse_duration,
     parse_quantity,
 )
+from headstart_operator.known_events import check_schedule, check_time_zone
 from headstart_policy import behavior
 from headstart_policy.guardrails import Guardrails, LossAction, MetricLoss
 from headstart_policy.observation import SEASONS
+from headstart_policy.pins import Block, Pause
 from headstart_policy.profile import Objective, Profile
 
 if TYPE_CHECKING:
@@ -197,6 +199,16 @@ class KnownEvent(Model):
     expected_factor: Quantity | None = None
     min_replicas: int | None = None
 
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, schedule: str | None) -> str | None:
+        return None if schedule is None else check_schedule(schedule)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, time_zone: str | None) -> str | None:
+        return None if time_zone is None else check_time_zone(time_zone)
+
     @model_validator(mode="after")
     def _one_of_each(self) -> KnownEvent:
         if (self.start is None) == (self.schedule is None):
@@ -206,14 +218,6 @@ class KnownEvent(Model):
         if self.time_zone is not None and self.schedule is None:
             raise ValueError("timeZone belongs to schedule; start has its own")
         return self
-
-
-class Block(StrEnum):
-    """Which changes of replicas are held back."""
-
-    ALL = "All"
-    UP = "Up"
-    DOWN = "Down"
 
 
 class Paused(Model):
@@ -230,6 +234,10 @@ class Paused(Model):
         if self.replicas is not None and self.block is not Block.ALL:
             raise ValueError(f"replicas may be set only where block is All; block is {self.block}")
         return self
+
+    def order(self) -> Pause:
+        """Turn into the decision core's order."""
+        return Pause(self.until, self.reason, self.by, self.block, self.replicas)
 
 
 class OnDelete(StrEnum):
@@ -265,6 +273,7 @@ class Rules(Model):
     stabilization_window_seconds: int = 0
     select_policy: behavior.Select = behavior.Select.MAX
     policies: tuple[RulePolicy, ...] = ()
+    tolerance: Quantity = 0.0
 
     def to_rules(self) -> behavior.Rules:
         """Turn into the decision core's rules."""
@@ -274,6 +283,7 @@ class Rules(Model):
                 behavior.Policy(p.type, p.value, float(p.period_seconds)) for p in self.policies
             ),
             select=self.select_policy,
+            tolerance=self.tolerance,
         )
 
 

@@ -40,6 +40,10 @@ class Settings:
         Name of the pod that this is, for events.
     election
         ``None``: this operator is the only one, and leads.
+    pod_namespace
+        Of that pod; ``None``: unknown, then there is no stop switch.
+    stop_config_map
+        Name of the ConfigMap in that namespace whose existence stops all scaling.
     """
 
     prometheus_address: str | None = None
@@ -52,6 +56,8 @@ class Settings:
     record: Path | None = None
     pod: str = "headstart"
     election: Rules | None = None
+    pod_namespace: str | None = None
+    stop_config_map: str = "headstart-stop"
 
 
 def kopf_settings() -> kopf.OperatorSettings:

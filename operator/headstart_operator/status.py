@@ -40,6 +40,10 @@ _WANTED = {
 # Guardrail -> reason of the condition ScalingLimited; any other is its name with a capital.
 _LIMITS = {"onMetricLoss": "RateLost", "history": "HistoryLoading"}
 
+# Reasons of ScalingActive while people's orders replace the policy's decisions.
+PAUSED, PINNED = "Paused", "Pinned"
+ORDERED = frozenset({PAUSED, PINNED})
+
 
 class Problem(NamedTuple):
     """Something that keeps a policy from deciding as it should."""
@@ -64,6 +68,8 @@ class Facts:
         Why there is no rate; ``None``: there is.
     inactive
         Why the operator does not scale the workload although the mode is Auto.
+    ordered
+        What people have ordered instead of the policy's decisions; it is no problem.
     contested
         How we stand to whoever scales the workload too; ``None``: nobody does.
     assisted
@@ -87,6 +93,7 @@ class Facts:
     problem: Problem | None
     rate_problem: Problem | None = None
     inactive: Problem | None = None
+    ordered: Problem | None = None
     contested: Stand | None = None
     assisted: str | None = None
     against: str | None = None
@@ -233,6 +240,8 @@ def _scaling_active(facts: Facts) -> _Verdict:
         shown = "mode is Observe: decisions are shown, nothing is touched."
         refused = f" In mode Auto it would not be scaled: {facts.in_order}."
         return False, "Observing", shown + (refused if facts.in_order else "")
+    if facts.ordered is not None:
+        return False, *facts.ordered
     if facts.inactive is not None:
         return False, *facts.inactive
     if facts.decision is None:
@@ -320,6 +329,8 @@ def _gist(status: Document) -> str:
     memory["behavior"] = behavior
     # The scores move at every decision; who is followed is news.
     memory["scores"] = (memory.get("scores") or {}).get("chosen")
+    # It moves with every request; the rates tell it again.
+    memory.pop("busy", None)
     memory["accounts"] = (memory.get("accounts") or {}).get("demotedSince")
     numbers = (
         "observedGeneration",

@@ -60,7 +60,7 @@ class FakeApi(Api):
         if path.endswith("/scale"):
             spec = {"replicas": self.replicas} if self.replicas else {}
             return {"metadata": {"uid": "d"}, "spec": spec, "status": {"selector": "app=x"}}
-        if path.endswith("/pods"):
+        if path.endswith(("/pods", "/resourcequotas")):
             return {"items": []}
         return {"metadata": {"managedFields": self.managers}}
 

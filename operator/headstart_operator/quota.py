@@ -1,0 +1,263 @@
+"""How many more replicas the ResourceQuotas of a namespace leave room for.
+
+A quota speaks of what all pods of its scopes ask for together
+(https://kubernetes.io/docs/concepts/policy/resource-quotas/). What a LimitRange fills in at
+admission is not in the template, so a quota on what only a LimitRange gives is not foreseen here:
+its pods are refused, and shown as such.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter, defaultdict
+from http import HTTPStatus
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+from headstart_operator.fields import parse_quantity
+from headstart_operator.kube import ApiError
+from headstart_policy.guardrails import Headroom
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from headstart_operator.kube import Api, Document
+
+# What was listed, and a workload's template, are good for so long, s.
+LIST_AGE = 10.0
+TEMPLATE_AGE = 60.0
+# Float noise of summed milli-values, as a share of a replica.
+_SLACK = 1e-6
+# Quotas may name these without "requests.".
+_SHORT = {"cpu", "memory", "ephemeral-storage"}
+
+_log = logging.getLogger(__name__)
+
+
+class Quota(NamedTuple):
+    """What one ResourceQuota admits and what is used of it, by resource."""
+
+    name: str
+    hard: Mapping[str, float]
+    used: Mapping[str, float]
+
+
+def needs(template: Document) -> dict[str, float]:
+    """Sum up what one pod of a template takes of each resource that a quota can name."""
+    spec = template.get("spec") or {}
+    taken: Counter[str] = Counter()
+    for kind in ("requests", "limits"):
+        for name, amount in _pod(spec, kind).items():
+            taken[f"{kind}.{name}"] += amount
+            if kind == "requests" and name in _SHORT:
+                taken[name] += amount
+    return {"pods": 1.0, "count/pods": 1.0, **taken}
+
+
+def applies(quota: Document, template: Document) -> bool:
+    """Whether pods of a template count in a quota: whether they match all of its scopes."""
+    spec, pod = quota.get("spec") or {}, template.get("spec") or {}
+    plain = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
+    chosen = (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
+    return all(_matches(scope, pod) for scope in (*plain, *chosen))
+
+
+def parse(document: Document) -> Quota:
+    """Reduce a ResourceQuota; its status is what is enforced."""
+    status = document.get("status") or {}
+    hard, used = (
+        {k: parse_quantity(v) for k, v in (status.get(x) or {}).items()} for x in ("hard", "used")
+    )
+    return Quota(document["metadata"]["name"], hard, used)
+
+
+def headroom(quotas: Sequence[Quota], each: Mapping[str, float], existing: int) -> Headroom | None:
+    """Count the replicas that fit.
+
+    Parameters
+    ----------
+    quotas
+        Those that apply.
+    each
+        What one pod takes (:func:`needs`).
+    existing
+        Replicas that have a pod, which is in ``used`` already.
+
+    Returns
+    -------
+    The tightest; ``None``: nothing limits.
+    """
+    found = [
+        _room(quota, resource, need, existing)
+        for quota in quotas
+        for resource, need in each.items()
+        if need > 0 and resource in quota.hard
+    ]
+    return min(found, key=lambda room: room.replicas, default=None)
+
+
+def _room(quota: Quota, resource: str, need: float, existing: int) -> Headroom:
+    hard, used = quota.hard[resource], quota.used.get(resource, 0.0)
+    more = max(0, math.floor((hard - used) / need + _SLACK))
+    return Headroom(
+        existing + more,
+        f"ResourceQuota {quota.name}: {resource} hard = {hard:g}, used = {used:g}, "
+        f"{need:g} per replica: room for {more} more",
+    )
+
+
+def _pod(spec: Document, kind: str) -> dict[str, float]:
+    """Sum up a pod's requests or limits as the scheduler does.
+
+    Init containers run one after the other before the others; those that always restart
+    (sidecars) run beside them.
+    """
+    total: Counter[str] = Counter()
+    highest: Counter[str] = Counter()
+    for container in spec.get("initContainers") or ():
+        amounts = _amounts(container, kind)
+        if container.get("restartPolicy") == "Always":
+            total += amounts
+            highest |= total
+        else:
+            highest |= total + amounts
+    for container in spec.get("containers") or ():
+        total += _amounts(container, kind)
+    total |= highest
+    # Resources of the whole pod stand for the sum of its containers'.
+    whole = _amounts(spec, kind)
+    overhead = Counter({k: parse_quantity(v) for k, v in (spec.get("overhead") or {}).items()})
+    return dict(Counter({**total, **whole}) + overhead)
+
+
+def _amounts(holder: Document, kind: str) -> Counter[str]:
+    resources = holder.get("resources") or {}
+    # A limit without a request is the request, too.
+    given = {**(resources.get("limits") or {}), **(resources.get(kind) or {})}
+    chosen = given if kind == "requests" else resources.get("limits") or {}
+    return Counter({name: parse_quantity(amount) for name, amount in chosen.items()})
+
+
+def _matches(scope: Document, pod: Document) -> bool:
+    name = scope.get("scopeName")
+    if name == "PriorityClass":
+        return _selects(scope, pod.get("priorityClassName"))
+    bare = not any(_pod(pod, kind) for kind in ("requests", "limits"))
+    ends = pod.get("activeDeadlineSeconds") is not None
+    # A scope that is not known is taken for one that does not match: no limit is foreseen.
+    return {
+        "BestEffort": bare,
+        "NotBestEffort": not bare,
+        "Terminating": ends,
+        "NotTerminating": not ends,
+    }.get(str(name), False)
+
+
+def _selects(scope: Document, value: str | None) -> bool:
+    values = scope.get("values") or ()
+    verdicts: dict[str, bool] = {
+        "In": value in values,
+        "NotIn": value not in values,
+        "Exists": value is not None,
+        "DoesNotExist": value is None,
+    }
+    return verdicts.get(str(scope.get("operator")), False)
+
+
+class _Listed(NamedTuple):
+    at: float
+    quotas: list[Document]
+
+
+class _Room(NamedTuple):
+    at: float
+    """When the list was read that it was worked out from."""
+    headroom: Headroom | None
+
+
+class _Template(NamedTuple):
+    at: float
+    template: Document
+
+
+class Quotas:
+    """Keeps what was read of namespaces, and the headroom of each workload; threads may share it.
+
+    A headroom stands as long as the list that it was worked out from: pods that were created since
+    are not in that list's ``used``, and would be counted twice.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
+        self._listed: dict[str, _Listed] = {}
+        self._templates: dict[str, _Template] = {}
+        self._rooms: dict[str, _Room] = {}
+        self._forbidden = False
+
+    def of(self, path: str) -> Headroom | None:
+        """Say how many replicas of a workload fit; ``None``: nothing limits, or nobody knows."""
+        room = self._rooms.get(path)
+        return room.headroom if room else None
+
+    def due(self, namespace: str, path: str, now: float) -> bool:
+        """Whether to :meth:`look` again at ``now``, s since the epoch."""
+        listed, room = self._listed.get(namespace), self._rooms.get(path)
+        return listed is None or not _fresh(listed.at, now) or room is None or room.at != listed.at
+
+    def look(self, namespace: str, path: str, existing: int, now: float) -> None:
+        """Work out what fits; this blocks.
+
+        Parameters
+        ----------
+        namespace, path
+            Of the workload.
+        existing
+            Its replicas that have a pod.
+        now
+            Seconds since the epoch.
+        """
+        with self._locks[namespace]:
+            listed = self._list(namespace, now)
+        room = None
+        try:
+            if listed.quotas:
+                template = self._template(path, now)
+                chosen = [parse(quota) for quota in listed.quotas if applies(quota, template)]
+                room = headroom(chosen, needs(template), existing)
+        except (ApiError, AttributeError, KeyError, TypeError, ValueError) as error:
+            # A guardrail that cannot look stays out of the way: pods beyond are refused anyway.
+            _log.warning("%s: quotas are not foreseen: %s", path, error)
+        self._rooms[path] = _Room(listed.at, room)
+
+    def forget(self, path: str) -> None:
+        """Forget a workload that is not scaled any more."""
+        self._rooms.pop(path, None)
+        self._templates.pop(path, None)
+
+    def _list(self, namespace: str, now: float) -> _Listed:
+        listed = self._listed.get(namespace)
+        if listed is not None and _fresh(listed.at, now):
+            return listed
+        try:
+            quotas = self._api.get(f"/api/v1/namespaces/{namespace}/resourcequotas")["items"]
+        except ApiError as error:
+            quotas = listed.quotas if listed and error.unreachable else []
+            if error.status == HTTPStatus.FORBIDDEN and not self._forbidden:
+                self._forbidden = True
+                _log.warning("quotas are not foreseen: %s", error)
+        listed = self._listed[namespace] = _Listed(now, quotas)
+        return listed
+
+    def _template(self, path: str, now: float) -> Document:
+        known = self._templates.get(path)
+        if known is None or not 0 <= now - known.at < TEMPLATE_AGE:
+            spec = self._api.get(path).get("spec") or {}
+            known = self._templates[path] = _Template(now, spec.get("template") or {})
+        return known.template
+
+
+def _fresh(at: float, now: float) -> bool:
+    # Of a clock that was set back nothing is fresh.
+    return 0 <= now - at < LIST_AGE
