@@ -130,7 +130,9 @@ class Stage:
         self.api, self.clock = FakeApi(), Clock()
         settings = Settings(prometheus_address="http://prometheus", record=tmp_path / "record")
         self.metrics = Metrics()
-        self.controller = Controller(self.api, settings, self.metrics, self.clock)
+        self.controller = Controller(
+            self.api, settings, self.metrics, self.clock, lambda: self.clock.steady
+        )
 
     def upsert(self, generation: int = 1, status: Any = None, **spec: Any) -> None:
         """Show the controller a policy."""
@@ -350,7 +352,9 @@ def test_after_a_kill_between_scaling_and_noting_it_we_do_not_suspect_another(pl
         for who, reason in (("headstart", "NotContested"), ("kubectl", "ChangedByAnother")):
             again = Stage.__new__(Stage)
             again.__dict__ |= stage.__dict__
-            again.controller = Controller(again.api, Settings(), Metrics(), again.clock)
+            again.controller = Controller(
+                again.api, Settings(), Metrics(), again.clock, lambda: again.clock.steady
+            )
             again.upsert(status=status)
             again.api.replicas = status["desiredReplicas"] + 1
             again.api.managers = manager(who)
