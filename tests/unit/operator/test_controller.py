@@ -117,10 +117,20 @@ class Clock:
     """Stands still until the test moves it."""
 
     now = NOW
+    set_by = 0.0
 
     def __call__(self) -> float:
         """Tell the time."""
         return self.now
+
+    def jump(self, seconds: float) -> None:
+        """Let someone set it."""
+        self.now += seconds
+        self.set_by += seconds
+
+    def steady(self) -> float:
+        """Tell the time that nobody sets."""
+        return self.now - self.set_by
 
 
 class Stage:
@@ -131,7 +141,7 @@ class Stage:
         settings = Settings(prometheus_address="http://prometheus", record=tmp_path / "record")
         self.metrics = Metrics()
         self.controller = Controller(
-            self.api, settings, self.metrics, self.clock, lambda: self.clock.steady
+            self.api, settings, self.metrics, self.clock, self.clock.steady
         )
 
     def upsert(self, generation: int = 1, status: Any = None, **spec: Any) -> None:
@@ -353,7 +363,7 @@ def test_after_a_kill_between_scaling_and_noting_it_we_do_not_suspect_another(pl
             again = Stage.__new__(Stage)
             again.__dict__ |= stage.__dict__
             again.controller = Controller(
-                again.api, Settings(), Metrics(), again.clock, lambda: again.clock.steady
+                again.api, Settings(), Metrics(), again.clock, again.clock.steady
             )
             again.upsert(status=status)
             again.api.replicas = status["desiredReplicas"] + 1
@@ -424,6 +434,46 @@ def test_the_loop_decides_once_an_interval(play: Any, monkeypatch: pytest.Monkey
     play(scene)
     # At 15.0 s the instant has not settled yet; that of 45 s is skipped, its rate is not.
     assert decided == [NOW, NOW + 15, NOW + 45]
+
+
+def test_a_clock_that_was_set_back_is_no_end_of_deciding(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour ahead it decided for an instant that comes in an hour: it would wait for it."""
+    monkeypatch.setattr(controllers, "BEAT", 0.001)
+    decided = []
+
+    async def scene(stage: Stage) -> None:
+        async def note(service: Service, instant: float) -> None:
+            assert service is stage.service
+            decided.append(instant)
+
+        stage.controller._tick_safely = note  # type: ignore[method-assign]
+        stage.upsert()
+        loop = asyncio.create_task(stage.controller.run())
+        for step in (lambda: stage.clock.jump(3600), lambda: stage.clock.jump(-3600)):
+            stage.clock.now += 15.5
+            await asyncio.sleep(0.02)
+            step()
+            await asyncio.sleep(0.02)
+        loop.cancel()
+
+    play(scene)
+    assert decided == [NOW + 15, NOW + 3615, NOW + 3630, NOW + 30]
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, -61.0, 61.0, 3600.0])
+def test_nothing_is_decided_by_a_clock_that_is_not_the_api_servers(play: Any, ahead: float) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        stage.api.ahead = ahead
+        status = await stage.tick()
+        ready = next(c for c in status["conditions"] if c["type"] == "Ready")
+        assert (ready["status"], ready["reason"]) == ("False", "ClockSkewed")
+        assert ("ahead of" if ahead > 0 else "behind") in ready["message"]
+        assert not any("scale" in path for path, _ in stage.api.patches)
+
+    play(scene)
 
 
 def test_who_set_the_replicas() -> None:
