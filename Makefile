@@ -43,6 +43,14 @@ test: lint ## Run every check and test: unit, integration, chart, end to end
 test-unit: .venv/.ready ## Run the tests that need no cluster (seconds)
 	.venv/bin/python -m pytest tests/unit $(ARGS)
 
+.PHONY: faults
+faults: .venv/.ready ## Break the world around the operator, fault by fault (TRIES=2 ONLY=word JSON=file)
+	.venv/bin/python -m tests.faults $(if $(TRIES),--tries $(TRIES)) $(if $(ONLY),--only '$(ONLY)') $(if $(JSON),--json '$(JSON)')
+
+.PHONY: soak
+soak: .venv/.ready ## Run the operator at accelerated time under random faults (MINUTES=60 JSON=file)
+	.venv/bin/python -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json '$(JSON)')
+
 .PHONY: lint
 lint: .venv/.ready ## Check style, types and import contracts
 	.venv/bin/ruff check .

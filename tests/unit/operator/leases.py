@@ -103,7 +103,7 @@ class Leases:
     @property
     def holder(self) -> str:
         """Who holds the lease."""
-        return (self.lease or {}).get("spec", {}).get("holderIdentity", "")
+        return str((self.lease or {}).get("spec", {}).get("holderIdentity", ""))
 
     def get(self) -> tuple[int, dict[str, Any]]:
         """Answer a GET."""

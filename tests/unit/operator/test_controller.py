@@ -451,10 +451,10 @@ def test_a_clock_that_was_set_back_is_no_end_of_deciding(
         stage.controller._tick_safely = note  # type: ignore[method-assign]
         stage.upsert()
         loop = asyncio.create_task(stage.controller.run())
-        for step in (lambda: stage.clock.jump(3600), lambda: stage.clock.jump(-3600)):
+        for jump in (3600.0, -3600.0):
             stage.clock.now += 15.5
             await asyncio.sleep(0.02)
-            step()
+            stage.clock.jump(jump)
             await asyncio.sleep(0.02)
         loop.cancel()
 
