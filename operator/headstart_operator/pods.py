@@ -119,7 +119,7 @@ def list_pods(api: Api, namespace: str, selector: str) -> list[Pod]:
         labelSelector=selector,
         resourceVersion=FROM_CACHE,
     )
-    return [parse(pod) for pod in found["items"] if _lives(pod)]
+    return [parse(pod) for pod in found["items"] if lives(pod)]
 
 
 def parse(pod: Document) -> Pod:
@@ -210,7 +210,8 @@ def _trouble(pod: Pod, now: float, lead_time: float, rollout: Rollout) -> str | 
     return OVERDUE if waits > max(OVERDUE_LEAD_TIMES * lead_time, LEAST_OVERDUE) else None
 
 
-def _lives(pod: Document) -> bool:
+def lives(pod: Document) -> bool:
+    """Whether a pod has neither ended nor been told to."""
     ended = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
     return not ended and "deletionTimestamp" not in pod["metadata"]
 

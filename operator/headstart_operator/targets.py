@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from headstart_operator.kube import JSON_PATCH, METADATA_ONLY, Api, ApiError
 from headstart_operator.managers import SOMEONE, Setter, advice, last_setter
+from headstart_operator.watch import Kind, Name, Watches
 
 if TYPE_CHECKING:
+    from headstart_operator.kube import Document
     from headstart_operator.resource import TargetRef
+
+
+# A scale is read anew after so many seconds, whatever its watch says.
+READ_EVERY = 300.0
 
 
 class TargetError(Exception):
@@ -53,16 +59,54 @@ class Scale:
     selector: str
 
 
+class Generation(NamedTuple):
+    """Which object, and which version of its spec."""
+
+    uid: str
+    number: int
+
+
+class _Known(NamedTuple):
+    """A scale that was read, when, and of which generation it is at least."""
+
+    scale: Scale
+    generation: Generation
+    read_at: float
+
+
 class Targets:
     """Workloads of any kind that has a scale subresource."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, namespaces: tuple[str, ...] = ()) -> None:
+        """Scale workloads of these namespaces; none means all."""
         self._api = api
+        self._namespaces = namespaces
         # Group, version and kind -> plural. Plurals do not change while a kind exists.
         self._plurals: dict[tuple[str, str], str] = {}
+        # Group and plural -> the generations of its objects.
+        self._generations: dict[tuple[str, str], Watches[Generation]] = {}
+        self._known: dict[str, _Known] = {}
+        self._swept = 0.0
 
-    def read(self, namespace: str, ref: TargetRef) -> Scale:
-        """Read a workload's scale.
+    def known(self, namespace: str, ref: TargetRef, now: float) -> Scale | None:
+        """Return a scale that was read, where a watch vouches that it has not changed since.
+
+        Every change of a spec is a new generation of its object. Without a word of the watch, or
+        some minutes after it was read (a custom resource's selector is in its status), ``None``:
+        :meth:`read` it. Does not block.
+        """
+        plural = self._plurals.get((ref.api_version, ref.kind))
+        if plural is None:
+            return None
+        group = _group(ref)
+        known = self._known.get(_path(group, namespace, plural, ref.name))
+        if known is None or not 0 <= now - known.read_at < READ_EVERY:
+            return None
+        generation = self._generation(group, plural, namespace, ref.name)
+        return known.scale if generation == known.generation else None
+
+    def read(self, namespace: str, ref: TargetRef, now: float = 0.0) -> Scale:
+        """Read a workload's scale; ``now`` is for how long it stays known, s since the epoch.
 
         Raises
         ------
@@ -71,19 +115,47 @@ class Targets:
         """
         what = f"{ref.kind} {namespace}/{ref.name}"
         try:
-            group = f"/apis/{ref.api_version}" if "/" in ref.api_version else "/api/v1"
+            group = _group(ref)
             plural = self._plural(group, ref)
-            path = f"{group}/namespaces/{namespace}/{plural}/{ref.name}"
+            path = _path(group, namespace, plural, ref.name)
+            # Before it is read: what changes after that is a generation that we do not know.
+            generation = self._generation(group, plural, namespace, ref.name)
             scale = self._api.get(f"{path}/scale")
         except ApiError as error:
             raise _target_error(error, what) from error
-        return Scale(
+        found = Scale(
             path=path,
             uid=scale["metadata"].get("uid", ""),
             # The API server leaves a zero out.
             replicas=int(scale.get("spec", {}).get("replicas", 0)),
             selector=scale.get("status", {}).get("selector", ""),
         )
+        self._sweep(now)
+        if generation is not None and generation.uid == found.uid:
+            self._known[path] = _Known(found, generation, now)
+        return found
+
+    def stop(self) -> None:
+        """End the watches."""
+        for watches in self._generations.values():
+            watches.stop()
+
+    def _generation(self, group: str, plural: str, namespace: str, name: str) -> Generation | None:
+        watches = self._generations.get((group, plural))
+        if watches is None:
+            kind = Kind(group, plural, _generation_of, metadata_only=True)
+            watches = self._generations.setdefault(
+                (group, plural), Watches(self._api, kind, self._namespaces)
+            )
+        return watches.of(namespace).get(Name(namespace, name))
+
+    def _sweep(self, now: float) -> None:
+        """Forget the scales of workloads that nobody asks for any more."""
+        if now - self._swept > READ_EVERY:
+            self._swept = now
+            for path, known in list(self._known.items()):
+                if now - known.read_at > READ_EVERY:
+                    self._known.pop(path, None)
 
     def write(self, scale: Scale, replicas: int) -> None:
         """Set the replicas, unless someone else has just changed them.
@@ -109,6 +181,9 @@ class Targets:
             if error.status in {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}:
                 raise TargetChangedError(str(error)) from error
             raise _target_error(error, scale.path) from error
+        finally:
+            # The watch may still vouch for what was before.
+            self._known.pop(scale.path, None)
 
     def who_set(self, scale: Scale, ref: TargetRef) -> tuple[Setter, str]:
         """Say who set the replicas last, as far as managedFields tell, and what would end it."""
@@ -131,6 +206,21 @@ class Targets:
                 raise TargetError("TargetNotScalable", f"{ref.api_version} {ref.kind} {problem}")
             self._plurals[key] = plural
         return self._plurals[key]
+
+
+def _group(ref: TargetRef) -> str:
+    return f"/apis/{ref.api_version}" if "/" in ref.api_version else "/api/v1"
+
+
+def _path(group: str, namespace: str, plural: str, name: str) -> str:
+    return f"{group}/namespaces/{namespace}/{plural}/{name}"
+
+
+def _generation_of(document: Document) -> Generation | None:
+    metadata = document["metadata"]
+    # A kind that counts no generations tells nothing by them.
+    number = metadata.get("generation")
+    return None if number is None else Generation(metadata["uid"], int(number))
 
 
 def _target_error(error: ApiError, what: str) -> TargetError:
