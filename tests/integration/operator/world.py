@@ -40,6 +40,19 @@ ARTIFACTS = (
     "wrong-digest",
     "no-config-map",
 )
+# And the Secrets with credentials for Prometheus.
+SECRETS = (
+    "prom-basic",
+    "prom-wrong",
+    "prom-ca",
+    "prom-other-ca",
+    "prom-mutual",
+    "prom-mutual-ca",
+    "prom-token",
+    "prom-guard-ca",
+    "prom-no-pem",
+    "prom-absent",
+)
 WIDE = Envelope((0, 1e6), (0, 1e6), (0, 1e6), (0, 1e12), (0, 1e12), (0, 1))
 
 
@@ -246,6 +259,7 @@ class World:
             "-n",
             self.namespace,
             *("--set", namespaces, "--set", f"artifactConfigMaps={{{','.join(ARTIFACTS)}}}"),
+            *("--set", f"prometheusSecrets={{{','.join(SECRETS)}}}"),
             *shown,
         )
         self.cluster.apply(rendered.stdout)
