@@ -127,8 +127,14 @@ def _pod(spec: Document, kind: str) -> dict[str, float]:
     total |= highest
     # Resources of the whole pod stand for the sum of its containers'.
     whole = _amounts(spec, kind)
-    overhead = Counter({k: parse_quantity(v) for k, v in (spec.get("overhead") or {}).items()})
-    return dict(Counter({**total, **whole}) + overhead)
+    amounts = {**total, **whole}
+    # What the runtime takes comes on top; it makes no limit of its own.
+    overhead = {
+        name: parse_quantity(amount)
+        for name, amount in (spec.get("overhead") or {}).items()
+        if kind == "requests" or name in amounts
+    }
+    return dict(Counter(amounts) + Counter(overhead))
 
 
 def _amounts(holder: Document, kind: str) -> Counter[str]:

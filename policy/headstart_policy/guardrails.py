@@ -406,7 +406,7 @@ def activation(desired: Ints, at: Situation) -> Verdict:
             after[i], reasons[i] = max(1, desired[i]), one.reason if one.wanted else "a known event"
         elif long_lost[i]:
             after[i], reasons[i] = max(1, desired[i]), "without a rate nobody knows who waits"
-        elif not careful[i]:
+        elif not careful[i] or not at.current[i]:
             rules, memory = at.limits[i].behavior, at.memories[i]
             lowest = behaviors.lowest(rules, memory, float(at.now[i]), int(at.current[i]))
             after[i], reasons[i] = min(lowest, desired[i]), one.reason
