@@ -199,7 +199,8 @@ class Controller:
                     service.decided_for = instant
                     self._keep(self._ticks, key, self._tick_safely(service, instant))
             if self.leading and self._assistant.due(self.beat):
-                self._spawn(self._assistant.care(self._services, self.beat))
+                stopped = self._switch.stopped is not None
+                self._spawn(self._assistant.care(self._services, self.beat, stopped=stopped))
             await asyncio.sleep(BEAT)
 
     def _begin_anew(self, jump: float) -> None:
@@ -223,7 +224,7 @@ class Controller:
         self._recorder.close()
 
     async def _tick_safely(self, service: Service, instant: float) -> None:
-        due = max(instant + SETTLE, service.noticed)
+        due = max(instant + service.phase + SETTLE, service.noticed)
         try:
             facts = await self._tick(service, instant)
         except Exception as error:  # noqa: BLE001 - it must stay with this policy.
@@ -352,7 +353,7 @@ class Controller:
         grid = history.seasonal
         tries = 0
         while grid is not None and history is service.history:
-            gap = grid.gap(self._clock() - SETTLE, CHUNK_POINTS)
+            gap = grid.gap(self._clock() - SETTLE - grid.phase, CHUNK_POINTS)
             if gap is None:
                 return
             prometheus = spec.rate.prometheus
@@ -460,11 +461,13 @@ class Controller:
                 _log.info("%s/%s: replicas changed meanwhile: next time", *service.key)
             except TargetError as error:
                 inactive = Problem(error.reason, str(error))
-        assisted = None
+        assisted, raised = None, False
         if sight.spec.mode is Mode.ASSIST and may:
-            outcome = await self._assistant.assist(service, decision.desired, self._clock())
-            inactive, assisted = outcome.problem, outcome.hpa
-            if outcome.carried_out:
+            outcome = await self._assistant.raise_floor(
+                service, decision.desired, self._clock()
+            )
+            inactive, assisted, raised = outcome.problem, outcome.hpa, outcome.carried_out
+            if raised:
                 service.last_scale = sight.time
                 direction = "up" if outcome.after > outcome.before else "down"
                 self._metrics.scalings.labels(*service.key, direction).inc()
@@ -476,20 +479,21 @@ class Controller:
             direction = "up" if decision.desired > scale.replicas else "down"
             self._metrics.scalings.labels(*service.key, direction).inc()
             message = f"{scale.replicas} -> {decision.desired} replicas: {decision.reason}"
-            self._event(service, events.NORMAL, "Scaled", message)
-            about = logs.about(
-                *service.key,
+            self._event(
+                service,
+                events.NORMAL,
+                "Scaled",
+                message,
                 before=scale.replicas,
                 after=decision.desired,
                 candidate=decision.candidate,
                 limits=[limit.guardrail for limit in decision.limits],
             )
-            _log.info("%s/%s: scaled: %s", *service.key, decision.reason, extra=about)
         behavior = remember(
             decision,
             situation([sight], sight.observation, [verdict.outside]),
             0,
-            carried_out=carried_out,
+            carried_out=carried_out or raised,
         )
         service.memory = replace(
             service.memory,
@@ -548,6 +552,8 @@ class Controller:
 
     async def _give_back(self, service: Service) -> None:
         """Restore what a policy that has gone asked to be restored."""
+        if self._switch.stopped is not None:
+            return
         what = await self._assistant.end(service, self._clock())
         if what is not None:
             self._event(service, events.NORMAL, "Restored", f"the policy has gone: {what}")
@@ -589,18 +595,29 @@ class Controller:
             kind = events.NORMAL
         else:
             return
-        self._event(service, kind, condition["reason"], condition["message"], condition["type"])
+        same = condition["type"]
+        self._event(service, kind, condition["reason"], condition["message"], same=same)
 
     def _event(
-        self, service: Service, kind: str, reason: str, message: str, same: str | None = None
+        self,
+        service: Service,
+        kind: str,
+        reason: str,
+        message: str,
+        *,
+        same: str | None = None,
+        **facts: Any,
     ) -> None:
-        """Tell what happened; ``same`` is what it shares with one like it, by default all."""
+        """Tell what happened as an event and a line of the log, where ``facts`` are keys.
+
+        ``same`` is what it shares with one like it, by default the whole message.
+        """
         event = service.chronicle.tell(
             kind, reason, message, self._clock(), self._settings.pod, same or message
         )
         if event is None:
             return
-        about = logs.about(*service.key, event=reason)
+        about = logs.about(*service.key, event=reason, **facts)
         _log.info("%s/%s: %s: %s", *service.key, reason, message, extra=about)
 
         async def send() -> None:

@@ -156,7 +156,7 @@ def _explanation(name: str, policy: Document, events: Sequence[cluster.Event]) -
     parts += _section(
         "Events",
         [
-            f"{e.time} {e.reason}{f' (x {e.times})' if e.times > 1 else ''}: {e.message}"
+            f"{e.time} {e.reason}{f' (x {e.times})' if e.times > 1 else ''}: {words.brief(e.message)}"
             for e in events[:EVENTS]
         ],
     )
@@ -204,14 +204,15 @@ def _row(policy: Document) -> dict[str, Any]:
 
 
 def _table(policies: Sequence[Document]) -> Table:
-    table = Table(title=f"{len(policies)} policies", title_justify="left", box=None)
-    for column in ("policy", "mode", "target"):
-        table.add_column(column, overflow="fold")
+    table = Table(title=f"{len(policies)} policies", title_justify="left", box=None, expand=True)
+    table.add_column("policy", overflow="fold", ratio=2)
+    table.add_column("mode", no_wrap=True)
+    table.add_column("target", overflow="fold", ratio=2)
     for column in ("rate/s", "ready", "warming", "desired"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("candidate")
+    table.add_column("candidate", no_wrap=True)
     table.add_column("saved $", justify="right", no_wrap=True)
-    table.add_column("troubles", overflow="fold")
+    table.add_column("troubles", overflow="fold", ratio=2)
     for policy in policies:
         row = _row(policy)
         figures = (row[key] for key in ("rate", "ready", "warming", "desired"))

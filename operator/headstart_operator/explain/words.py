@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from headstart_operator.status import bad
@@ -22,6 +23,7 @@ _ORDER = (
     "CapacityAsDeclared",
     "WithinBudget",
 )
+_BRACKETS = re.compile(r" \([^()]*\)")
 # No fault, but what a person who wonders about the replicas asks first.
 _WORTH_SAYING = {("ScalingActive", "False"), ("ScalingLimited", "True")}
 
@@ -85,8 +87,12 @@ def notable(policy: Document) -> list[Document]:
 
 def troubles(policy: Document) -> str:
     """Name the bad conditions in a few words, for a table."""
-    found = [f"{c['type']}={c['reason']}" for c in notable(policy) if bad(c)]
-    return ", ".join(found)
+    return ", ".join(dict.fromkeys(c["reason"] for c in notable(policy) if bad(c)))
+
+
+def brief(message: str) -> str:
+    """Leave out what stands in brackets: in a list of events it says the same each time."""
+    return _BRACKETS.sub("", message)
 
 
 def _rate(spec: Document, status: Document) -> str:

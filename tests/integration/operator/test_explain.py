@@ -97,7 +97,7 @@ def test_status_shows_all_policies_in_one_table(world: World) -> None:
     rows = json.loads(headstart(world, "status", "-n", world.namespace, "--json"))
     assert [row["name"] for row in rows] == ["checkout", "lost"]
     assert (rows[0]["desired"], rows[0]["mode"]) == (6, "Auto")
-    assert "Ready=TargetNotFound" in rows[1]["troubles"]
+    assert "TargetNotFound" in rows[1]["troubles"]
 
 
 def test_a_policy_that_does_not_exist_is_a_sentence(world: World) -> None:

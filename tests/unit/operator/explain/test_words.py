@@ -137,4 +137,8 @@ def test_notable_are_faults_and_what_holds_scaling_back() -> None:
         "ScalingActive",
         "ScalingLimited",
     ]
-    assert words.troubles(policy) == "RateAvailable=NoSeries"
+    assert words.troubles(policy) == "NoSeries"
+
+
+def test_brief_leaves_brackets_out() -> None:
+    assert words.brief("network x 1.1 (so much less) asks") == "network x 1.1 asks"
