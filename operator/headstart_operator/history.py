@@ -8,6 +8,7 @@ same code fills the same gap, and what was never recorded is not asked for again
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,19 +34,38 @@ if TYPE_CHECKING:
 SAMPLES_PER_LEAD_TIME = 5
 
 
+# Policies are spread over their interval by whole multiples of this, s: a few are due together, and
+# are decided for in one batch.
+SLOT = 0.25
+
+
+def phase_of(uid: str, interval: float) -> float:
+    """Seconds by which a policy's instants come after the multiples of its interval.
+
+    1,000 policies that were all due at once would each be late by the time that all of them take.
+    It follows from the policy alone, so that a restarted operator asks for the same instants. A
+    policy's own time runs that much behind, and within it nothing else knows of it.
+    """
+    slots = max(1, round(interval / SLOT))
+    return zlib.crc32(uid.encode()) % slots * SLOT
+
+
 class Gap(NamedTuple):
     """Instants ``first * step`` to ``last * step`` that were not asked for yet."""
 
     step: float
     first: int
     last: int
+    phase: float = 0.0
+    """Each instant is evaluated so many seconds later: :func:`phase_of`."""
 
 
 class Grid:
     """The newest ``length`` rates at multiples of ``step`` seconds; NaN is unknown."""
 
-    def __init__(self, step: float, length: int) -> None:
+    def __init__(self, step: float, length: int, phase: float = 0.0) -> None:
         self.step = step
+        self.phase = phase
         self.rates: Floats = np.full(length, np.nan)
         # Index (time / step) of the last rate in ``rates``, and through which index was asked.
         self.last = 0
@@ -62,7 +82,7 @@ class Grid:
         first = max(self.asked + 1, newest - len(self.rates) + 1)
         if first > newest:
             return None
-        return Gap(self.step, first, min(newest, first + most - 1))
+        return Gap(self.step, first, min(newest, first + most - 1), self.phase)
 
     def fill(self, gap: Gap, rates: Floats) -> None:
         """Take in what was asked for."""
@@ -91,6 +111,7 @@ class History:
     """What is known of one service's rate, planned with the profile's lead time."""
 
     profile: Profile
+    phase: float = 0.0
     recent: Grid = field(init=False)
     seasonal: Grid | None = field(init=False, default=None)
 
@@ -98,12 +119,12 @@ class History:
         """Lay out the grids."""
         interval, lead_time = self.profile.interval, self.profile.horizon
         reach = -RECENT_WINDOWS.min() * lead_time
-        self.recent = Grid(interval, math.ceil(reach / interval) + 2)
+        self.recent = Grid(interval, math.ceil(reach / interval) + 2, self.phase)
         if self.profile.seasons:
             # A multiple of the interval, so that the seasonal instants are recent ones as well.
             step = interval * max(1, math.floor(lead_time / SAMPLES_PER_LEAD_TIME / interval))
             reach = np.nanmax(self._echoes) - SEASONAL_WINDOWS.min() * lead_time
-            self.seasonal = Grid(step, math.ceil(reach / step) + 2)
+            self.seasonal = Grid(step, math.ceil(reach / step) + 2, self.phase)
 
     def extend(self, gap: Gap, rates: Floats) -> None:
         """Take in recent rates, and those of them that the seasonal grid wants next."""

@@ -16,7 +16,7 @@ from headstart_operator import contest as contests
 from headstart_operator.contest import Contest
 from headstart_operator.events import Chronicle, Subject
 from headstart_operator.forecasts import Forecasts
-from headstart_operator.history import Gap, History
+from headstart_operator.history import Gap, History, phase_of
 from headstart_operator.idleness import activation, busy_until
 from headstart_operator.known_events import Calendar
 from headstart_operator.memory import Memory
@@ -207,7 +207,7 @@ class Service:
         """Return the history for the lead time that is planned with now."""
         profile = spec.profile(self.lead_time)
         if self.history is None or not _same_grids(self.history.profile, profile):
-            self.history = History(profile)
+            self.history = History(profile, self.phase)
         self.history.profile = profile
         return self.history
 
@@ -215,8 +215,14 @@ class Service:
         """Return the instant to decide for, ``None`` if it was decided for."""
         if self.spec is None:
             return None
-        time = math.floor((now - settle) / self.spec.interval) * self.spec.interval
+        interval = self.spec.interval
+        time = math.floor((now - settle - self.phase) / interval) * interval
         return time if time > self.decided_for else None
+
+    @property
+    def phase(self) -> float:
+        """Seconds by which the policy's instants come later than they are named."""
+        return phase_of(self.uid, self.spec.interval) if self.spec else 0.0
 
     def see_target(self, scale: Scale, now: float) -> None:
         """Note the replicas, and since when they are asked for."""
@@ -457,7 +463,9 @@ class Service:
         look = min(self.companion.look(grid.step), len(grid.rates))
         last = round(instant / grid.step)
         doubtful = self.memory.vanished is not None or plausibility.fallen(grid.rates[-look:])
-        return Gap(grid.step, last - look + 1, last) if doubtful and grid.last == last else None
+        if not doubtful or grid.last != last:
+            return None
+        return Gap(grid.step, last - look + 1, last, grid.phase)
 
     def weigh(self, gap: Gap, series: Floats) -> None:
         """Take rates that fell with their targets for unknown; ``series`` as they were in a gap."""

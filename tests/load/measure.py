@@ -121,6 +121,7 @@ def measure(fleet: Fleet, seconds: float, progress: Progress) -> Figures:
         fleet.create(cluster, progress)
         fleet.create_policies(cluster, progress)
         operator = Operator(cluster, prometheus.url, port)
+        stack.callback(_keep_log, operator)
         stack.callback(operator.stop, 0)
         operator.start()
         _all_decided(operator, fleet, progress, "the first decisions")
@@ -134,7 +135,7 @@ def measure(fleet: Fleet, seconds: float, progress: Progress) -> Figures:
             worst_rss = max(worst_rss, rss)
         after = operator.read()
         all_due = _all_due(operator, fleet, progress)
-        _keep_log(operator)
+
         restart = _restart(operator, fleet, progress)
         return _figures(fleet, before, after, worst_rss, all_due, restart)
 

@@ -64,7 +64,9 @@ class Source:
         start = perf_counter()
         outcome = "ok"
         try:
-            return await self._prometheus.rates(query, *gap, within)
+            return await self._prometheus.rates(
+                query, gap.step, gap.first, gap.last, within, gap.phase
+            )
         except RateError as error:
             outcome = error.reason
             raise

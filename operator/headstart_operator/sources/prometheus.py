@@ -118,8 +118,10 @@ class Prometheus:
             trust_env=False,
         )
 
-    async def rates(self, query: str, step: float, first: int, last: int, within: float) -> Answer:
-        """Evaluate ``query`` at ``first * step, ..., last * step`` seconds since the epoch.
+    async def rates(
+        self, query: str, step: float, first: int, last: int, within: float, phase: float = 0.0
+    ) -> Answer:
+        """Evaluate ``query`` at ``first * step, ..., last * step`` seconds, each ``phase`` later.
 
         A range query whose start is a multiple of its step is evaluated at the same instants
         whoever asks and whenever: what a restarted operator reads is what the old one had.
@@ -131,8 +133,8 @@ class Prometheus:
         """
         parameters = {
             "query": query,
-            "start": f"{first * step:.15g}",
-            "end": f"{last * step:.15g}",
+            "start": f"{first * step + phase:.15g}",
+            "end": f"{last * step + phase:.15g}",
             "step": f"{step:g}",
             "limit": MOST_SERIES,
         }
@@ -140,9 +142,9 @@ class Prometheus:
         try:
             body = await self._get(url, within)
             if len(body) > LARGE_BYTES:
-                values = await asyncio.to_thread(_read, body, step, first)
+                values = await asyncio.to_thread(_read, body, step, first, phase)
             else:
-                values = _read(body, step, first)
+                values = _read(body, step, first, phase)
         # Before OSError, which it is.
         except TimeoutError as error:
             message = f"{self._access.address} did not answer within {within:g} s"
@@ -246,7 +248,7 @@ async def _read_up_to(response: aiohttp.ClientResponse, most: int) -> bytes:
     return bytes(body)
 
 
-def _read(body: bytes, step: float, first: int) -> dict[int, float]:
+def _read(body: bytes, step: float, first: int, phase: float) -> dict[int, float]:
     """Read the values of the one series by their place on the grid.
 
     Raises
@@ -263,7 +265,7 @@ def _read(body: bytes, step: float, first: int) -> dict[int, float]:
             f"the query returned {_count(len(series))} series, must be 1: wrap it in sum(...)",
         )
     points = series[0]["values"] if series else ()
-    return {round(float(time) / step) - first: float(value) for time, value in points}
+    return {round((float(time) - phase) / step) - first: float(value) for time, value in points}
 
 
 def _usable(value: float | None) -> float:

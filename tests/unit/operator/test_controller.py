@@ -146,7 +146,8 @@ class Stage:
 
     def upsert(self, generation: int = 1, status: Any = None, **spec: Any) -> None:
         """Show the controller a policy."""
-        metadata = {"uid": "u", "generation": generation}
+        # Its phase is 0 at an interval of 15 s.
+        metadata = {"uid": "policy-16", "generation": generation}
         document = {**MINIMAL, "mode": "Auto", "seasons": [], **spec}
         self.controller.upsert(KEY, {"metadata": metadata, "spec": document, "status": status})
 
