@@ -155,10 +155,7 @@ def _explanation(name: str, policy: Document, events: Sequence[cluster.Event]) -
     parts += _section("Last decision", words.last_decision(policy))
     parts += _section(
         "Events",
-        [
-            f"{e.time} {e.reason}{f' (x {e.times})' if e.times > 1 else ''}: {words.brief(e.message)}"
-            for e in events[:EVENTS]
-        ],
+        [words.happened(e.time, e.times, e.reason, e.message) for e in events[:EVENTS]],
     )
     return Group(*parts)
 

@@ -90,9 +90,10 @@ def troubles(policy: Document) -> str:
     return ", ".join(dict.fromkeys(c["reason"] for c in notable(policy) if bad(c)))
 
 
-def brief(message: str) -> str:
-    """Leave out what stands in brackets: in a list of events it says the same each time."""
-    return _BRACKETS.sub("", message)
+def happened(time: str, times: int, reason: str, message: str) -> str:
+    """Tell an event in a line, without what stands in brackets: that is the same each time."""
+    often = f" (x {times})" if times > 1 else ""
+    return f"{time} {reason}{often}: {_BRACKETS.sub('', message)}"
 
 
 def _rate(spec: Document, status: Document) -> str:

@@ -78,8 +78,8 @@ def test_the_headline_says_whether_it_works(ready: dict[str, Any], state: str) -
             },
             "compared",
             (
-                "with HorizontalPodAutoscaler/checkout since 2026-11-23T10:00:00Z: would have spent "
-                "12.50 more dollars; 0 min of violation, theirs 3"
+                "with HorizontalPodAutoscaler/checkout since 2026-11-23T10:00:00Z: "
+                "would have spent 12.50 more dollars; 0 min of violation, theirs 3"
             ),
         ),
         (
@@ -93,8 +93,8 @@ def test_the_headline_says_whether_it_works(ready: dict[str, Any], state: str) -
             },
             "error budget",
             (
-                "40% left of 99.9 %, 26 min spent; a violation is priced at 1.5 times what the spec "
-                "says"
+                "40% left of 99.9 %, 26 min spent; "
+                "a violation is priced at 1.5 times what the spec says"
             ),
         ),
         (
@@ -140,5 +140,6 @@ def test_notable_are_faults_and_what_holds_scaling_back() -> None:
     assert words.troubles(policy) == "NoSeries"
 
 
-def test_brief_leaves_brackets_out() -> None:
-    assert words.brief("network x 1.1 (so much less) asks") == "network x 1.1 asks"
+def test_events_are_told_in_a_line() -> None:
+    line = words.happened("10:00", 3, "Scaled", "2 -> 3: network x 1.1 (so much less) asks for 3")
+    assert line == "10:00 Scaled (x 3): 2 -> 3: network x 1.1 asks for 3"
