@@ -71,7 +71,7 @@ class Assistant:
         if service.spec.mode is Mode.ASSIST and hpa is not None:
             service.see_floor(hpa, now)
 
-    async def assist(self, service: Service, desired: int, now: float) -> Outcome:
+    async def raise_floor(self, service: Service, desired: int, now: float) -> Outcome:
         """Let the workload's HPA keep ``desired`` replicas at least."""
         refusal, hpa = assist.refusal(service.found), service.found.hpa
         if refusal is not None or hpa is None:
@@ -102,8 +102,11 @@ class Assistant:
         self._cared = now
         return True
 
-    async def care(self, services: Mapping[Key, Service], now: float) -> None:
-        """Prolong the floors of the policies that there are; put the others back."""
+    async def care(self, services: Mapping[Key, Service], now: float, *, stopped: bool) -> None:
+        """Prolong the floors of the policies that there are; put the others back.
+
+        Who has ``stopped`` all scaling wants no floor to fall either.
+        """
         await self._rivals.refresh(now)
         settled = self._begun is not None and abs(now - self._begun) >= SETTLED_AFTER
         for hpa in self._rivals.all():
@@ -114,7 +117,7 @@ class Assistant:
             care = assist.care(note, now, claimed=claimed)
             if care is assist.Care.PROLONG:
                 await self._try(hpa, assist.prolonged(hpa, note, now))
-            elif care is assist.Care.RESTORE and (settled or claimed is not None):
+            elif care is assist.Care.RESTORE and not stopped and (settled or claimed is not None):
                 await self._try(hpa, assist.restored(hpa))
 
     async def end(self, service: Service, now: float) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import random
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ from headstart_operator.fence import boottime
 from headstart_operator.kube import MERGE_PATCH, Api, ApiError, Document
 from headstart_operator.pod_watch import PodWatch
 from headstart_operator.quota import Quotas
+from headstart_operator.memory import packed
 from headstart_operator.recorder import Recorder
 from headstart_operator.rehearsals import rehearsal_of
 from headstart_operator.resource import Mode
@@ -69,6 +71,10 @@ SETTLE = 0.5
 BEAT = 0.1
 # Calls to the API server in flight.
 KUBE_THREADS = 16
+STATUS_THREADS = 4
+# A status that says nothing new is written up to so many seconds later than it could be, so that
+# policies that began together do not write together for ever.
+STATUS_JITTER = 15.0
 # A query for history is smaller than Prometheus allows, so that it stays quick.
 CHUNK_POINTS = 2_000
 # A chunk of history that fails so often is given up, s between two tries.
@@ -108,6 +114,8 @@ class Controller:
         self._quotas = Quotas(api)
         self._switch = StopSwitch(api, settings.pod_namespace, settings.stop_config_map)
         self._kube = ThreadPoolExecutor(KUBE_THREADS, thread_name_prefix="kubernetes")
+        # Threads of their own: a scale waits for no status.
+        self._statuses = ThreadPoolExecutor(STATUS_THREADS, thread_name_prefix="status")
         self._services: dict[Key, Service] = {}
         # Who may touch a workload; ``None`` while that has to be found out anew.
         self._by_target: dict[Target, list[Service]] | None = None
@@ -137,6 +145,8 @@ class Controller:
         if service is None or service.uid != policy["metadata"]["uid"]:
             service = self._services[key] = Service.begin(key, policy)
             service.noticed = self._clock()
+            # After a restart with 1,000 policies, their statuses are written over a minute.
+            service.written_at = service.noticed - random.uniform(0, statuses.REFRESH_EVERY)  # noqa: S311
         if service.update(policy):
             self._by_target = None
             self._metrics.loop.policies.set(len(self._services))
@@ -219,7 +229,8 @@ class Controller:
             await asyncio.wait(running, timeout=within)
         self._pods.stop()
         self._targets.stop()
-        self._kube.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._kube, self._statuses):
+            pool.shutdown(wait=False, cancel_futures=True)
         await self._sources.close()
         self._recorder.close()
 
@@ -572,10 +583,10 @@ class Controller:
         if not statuses.must_write(status, service.written, now - service.written_at):
             return
         path = f"/apis/headstart.dev/v1alpha1/namespaces/{service.key.namespace}/scalingpolicies/"
-        body = {"status": status}
+        body = {"status": packed(status)}
         try:
-            await self._blocking(
-                self._api.patch, f"{path}{service.key.name}/status", body, MERGE_PATCH
+            await asyncio.get_running_loop().run_in_executor(
+                self._statuses, self._api.patch, f"{path}{service.key.name}/status", body, MERGE_PATCH
             )
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
@@ -583,7 +594,7 @@ class Controller:
                 return
             _log.warning("%s/%s: status: %s", *service.key, error)
         else:
-            service.written, service.written_at = status, now
+            service.written, service.written_at = status, now + _jitter()
 
     def _announce(self, service: Service, condition: Document, before: Document) -> None:
         """Tell news of a condition as an event."""
@@ -656,3 +667,7 @@ def _skewed(skew: float) -> Problem:
         f"this operator's clock is about {float(about):g} s {side} the API server's: it would take "
         "old rates for new ones, so nothing is decided; look at the node's time synchronisation",
     )
+
+
+def _jitter() -> float:
+    return random.uniform(0.0, STATUS_JITTER)  # noqa: S311 - no secret.

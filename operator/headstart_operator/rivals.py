@@ -173,7 +173,7 @@ class Rivals:
         self._blocking = blocking
         self._found: dict[Target, dict[str, Autoscaler]] = {}
         self._problem: str | None = "autoscalers were not listed yet"
-        self._read_at = -math.inf
+        self._read_at = self._tried_at = -math.inf
         self._reading: asyncio.Task[None] | None = None
 
     async def of(self, target: Target, now: float) -> Found:
@@ -184,16 +184,16 @@ class Rivals:
     async def refresh(self, now: float) -> None:
         """See to it that what is known is not too old; raises nothing."""
         # The clock may have been set back.
-        age = abs(now - self._read_at)
-        if age >= STALE and self._reading is None:
+        if abs(now - self._tried_at) >= STALE and self._reading is None:
+            self._tried_at = now
             self._reading = asyncio.create_task(self._read(now))
-        if age >= OLDEST and self._reading is not None:
+        if abs(now - self._read_at) >= OLDEST and self._reading is not None:
             # One whose policy is deleted meanwhile must not end it for the others.
             await asyncio.shield(self._reading)
 
     def expire(self) -> None:
         """Take what is known for too old: a write has shown it."""
-        self._read_at = -math.inf
+        self._read_at = self._tried_at = -math.inf
 
     def all(self) -> list[Autoscaler]:
         """Tell all of them, as they were read last."""
