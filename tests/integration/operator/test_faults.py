@@ -156,8 +156,8 @@ def test_a_series_that_vanishes_holds_until_it_returns(world: World, load: Expor
     load.set("vanishing", 39)
     world.wait_replicas("vanishing", 12, 12)
     load.set("vanishing", None)
-    condition = world.wait_condition("vanishing", "RateAvailable", "False", "NoSeries")
-    assert "no series" in condition["message"]
+    condition = world.wait_condition("vanishing", "RateAvailable", "False", "TargetsVanished")
+    assert "1 of 1 series vanished" in condition["message"]
     # While the counter ends its rate falls for a moment; then what stands is held.
     held = world.replicas("vanishing")
     assert world.status("vanishing")["desiredReplicas"] == held

@@ -1,4 +1,4 @@
-"""Starts of real pods: measured, changed by a release, refused by a quota, one after the other."""
+"""Starts of real pods: measured, changed by a release, refused, one after the other."""
 
 from __future__ import annotations
 
@@ -21,47 +21,24 @@ DELAY = "pod-ready.stage.kwok.x-k8s.io/delay"
 # 26 requests/s at 5 each need 5.2 replicas; the policy asks for half as many again.
 LOAD, REPLICAS = 26, 8
 SLOW = 14
-QUOTA = 4
 
 
 @pytest.fixture(scope="module", autouse=True)
 def operator(world: World, load: Exporter, monitoring: Prometheus) -> Iterator[Operator]:
     """Set all up at once, and start one operator."""
-    for name in ("released", "quoted", "in-order", "shown", "parallel"):
+    for name in ("released", "refused", "in-order", "shown", "parallel"):
         load.set(name, LOAD)
     world.deployment("released")
     world.policy("released")
-    a_quota(world)
-    world.deployment("quoted", priorityClassName="headstart-quoted")
-    world.policy("quoted")
+    # A quota would do too, but the operator leaves room for those.
+    world.deployment("refused", serviceAccountName="nobody")
+    world.policy("refused")
     for name, management in (("in-order", None), ("shown", None), ("parallel", "Parallel")):
         a_stateful_set(world, name, management)
         mode = "Observe" if name == "shown" else "Auto"
         world.policy(name, mode=mode, scaleTargetRef={"kind": "StatefulSet", "name": name})
     with world.start_operator(monitoring.url) as running:
         yield running
-
-
-def a_quota(world: World) -> None:
-    """Allow so many pods of one priority class: a quota for all would stop the other tests."""
-    name = "headstart-quoted"
-    world.cluster.apply(
-        {
-            "apiVersion": "scheduling.k8s.io/v1",
-            "kind": "PriorityClass",
-            "metadata": {"name": name},
-            "value": 1,
-        }
-    )
-    scope = {"scopeName": "PriorityClass", "operator": "In", "values": [name]}
-    world.cluster.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "ResourceQuota",
-            "metadata": {"name": name, "namespace": world.namespace},
-            "spec": {"hard": {"pods": str(QUOTA)}, "scopeSelector": {"matchExpressions": [scope]}},
-        }
-    )
 
 
 def a_stateful_set(world: World, name: str, management: str | None) -> None:
@@ -137,14 +114,18 @@ def test_a_release_that_starts_slower_is_told_and_its_surge_is_no_capacity(world
     assert world.replicas("released") == REPLICAS
 
 
-def test_replicas_that_a_quota_refuses_are_counted_and_named(world: World) -> None:
-    world.wait_replicas("quoted", QUOTA, REPLICAS)
-    condition = world.wait_condition("quoted", "Ready", "False", "ReplicasNotStarting")
-    if "FailedCreate" in condition["message"]:
-        assert "exceeded quota: headstart-quoted" in condition["message"]
-    status = world.status("quoted")
-    assert status["readyReplicas"] + status["warmingReplicas"] <= QUOTA
-    assert world.replicas("quoted") <= REPLICAS
+def test_replicas_that_may_not_be_created_are_counted_and_named(world: World) -> None:
+    world.wait_replicas("refused", REPLICAS, REPLICAS)
+    world.wait_condition("refused", "Ready", "False", "ReplicasNotStarting")
+    wait_until(
+        "all of them to be named",
+        lambda: f"{REPLICAS} x FailedCreate" in world.condition("refused", "Ready")["message"],
+    )
+    assert "nobody" in world.condition("refused", "Ready")["message"]
+    world.wait_event("refused", "ReplicasNotStarting")
+    status = world.status("refused")
+    assert (status["readyReplicas"], status["warmingReplicas"]) == (0, 0)
+    assert world.replicas("refused") == REPLICAS
 
 
 def test_a_stateful_set_that_starts_in_order_is_refused(world: World) -> None:
