@@ -586,7 +586,11 @@ class Controller:
         body = {"status": packed(status)}
         try:
             await asyncio.get_running_loop().run_in_executor(
-                self._statuses, self._api.patch, f"{path}{service.key.name}/status", body, MERGE_PATCH
+                self._statuses,
+                self._api.patch,
+                f"{path}{service.key.name}/status",
+                body,
+                MERGE_PATCH,
             )
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERSION = 1
+# As in the CRD; many times what there ever is.
+MOST_TEXT = 262_144
+DEEPEST = 8
+# Beyond this a float does not count by ones.
+MOST_NUMBER = 2.0**53
+_NOT_OURS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -57,9 +71,10 @@ class Memory:
 
         Raises nothing: a status that was edited by hand must not stop the operator.
         """
-        if not document or document.get("version") != VERSION:
-            return cls()
         try:
+            document = _unpacked(document)
+            if document.get("version") != VERSION:
+                return cls()
             return cls(
                 LeadTimes.from_json(document["leadTimes"]),
                 Contest.from_json(document["contest"]),
@@ -72,8 +87,47 @@ class Memory:
                 levels=_levels(document.get("levels")),
                 busy=None if (busy := document.get("busy")) is None else float(busy),
             )
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except _NOT_OURS:
             return cls()
+
+
+def packed(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a status with its memory as text, as the API server keeps it.
+
+    Its shape is nobody's business, and a merge of objects would never forget a key.
+    """
+    memory = status["memory"]
+    text = json.dumps(memory, separators=(",", ":"))
+    return {**status, "memory": {"version": memory["version"], "text": text}}
+
+
+def _unpacked(document: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Read the text, or take what was never packed.
+
+    Raises
+    ------
+    AttributeError, RecursionError, TypeError, ValueError
+        It is no JSON, or too large, too deep, or has numbers that nothing can be counted with.
+    """
+    memory: Any = document or {}
+    if "text" in memory:
+        if len(memory["text"]) > MOST_TEXT:
+            raise ValueError(f"memory has {len(memory['text'])} characters, at most {MOST_TEXT}")
+        memory = json.loads(memory["text"])
+    _check(memory, DEEPEST)
+    if not isinstance(memory, dict):
+        raise TypeError("memory is no object")
+    return memory
+
+
+def _check(value: object, deepest: int) -> None:
+    if deepest == 0:
+        raise ValueError("memory is too deep")
+    if isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            _check(child, deepest - 1)
+    elif isinstance(value, int | float) and not abs(value) <= MOST_NUMBER:
+        raise ValueError(f"memory has the number {value}, at most {MOST_NUMBER:g}")
 
 
 def _levels(document: Mapping[str, Any] | None) -> dict[str, Level]:

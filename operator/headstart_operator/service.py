@@ -160,14 +160,17 @@ class Service:
     @classmethod
     def begin(cls, key: Key, policy: Mapping[str, Any]) -> Service:
         """Begin with a policy, at our start or its own, from what its status remembers."""
-        metadata, status = policy["metadata"], policy.get("status") or {}
+        metadata, status = policy["metadata"], dict(policy.get("status") or {})
+        memory = Memory.from_json(status.get("memory"))
+        # What somebody wrote there by hand ends here.
+        status["memory"] = memory.to_json()
         return cls(
             key,
             uid=metadata["uid"],
             created=str(metadata.get("creationTimestamp", "")),
-            memory=Memory.from_json(status.get("memory")),
-            status=dict(status),
-            written=dict(status),
+            memory=memory,
+            status=status,
+            written=status,
             last_scale=parse_time(status.get("lastScaleTime")),
             under_orders=any(c.get("reason") in ORDERED for c in status.get("conditions") or ()),
         )

@@ -248,7 +248,7 @@ def test_replicas_are_restored_on_delete_only_where_that_was_asked_for(
     for name in ("kept", "restored"):
         world.wait_replicas(name, SIX, SIX)
     rivals.wait_floor("dying", SIX)
-    original = world.status("restored")["memory"]["original"]
+    original = json.loads(world.status("restored")["memory"]["text"])["original"]
     assert original["replicas"] == START
     for name in ("kept", "restored", "dying"):
         world.cluster.kubectl("-n", world.namespace, "delete", "scalingpolicy", name)

@@ -204,7 +204,10 @@ def test_a_decision_is_carried_out_told_and_remembered(play: Any) -> None:
         assert status["lastScaleTime"] == "2026-01-01T00:00:00Z"
         assert status["memory"]["contest"]["expected"] == status["desiredReplicas"]
         assert [event["reason"] for event in stage.api.events] == ["Scaled"]
-        assert stage.api.patches[-1] == (STATUS, {"status": json.loads(json.dumps(status))})
+        path, body = stage.api.patches[-1]
+        assert path == STATUS
+        memory = json.loads(body["status"]["memory"]["text"])
+        assert {**body["status"], "memory": memory} == json.loads(json.dumps(status))
 
     play(scene)
 
@@ -249,7 +252,7 @@ def test_scores_are_kept_written_rarely_and_recorded(
         assert lines[-1]["scores"]["weight"] == pytest.approx(after["weight"] - 1, abs=0.01)
 
         # A new operator goes on from there.
-        stage.controller.forget(KEY, "u")
+        stage.controller.forget(KEY, "policy-16")
         stage.upsert(status=json.loads(json.dumps(status)))
         again = await stage.tick()
         assert again["memory"]["scores"]["weight"] > after["weight"]
