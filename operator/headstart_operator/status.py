@@ -25,7 +25,7 @@ _Verdict = tuple[bool | None, str, str]
 
 # A status whose numbers alone moved is written this often, s: 1,000 policies that wrote at each
 # decision would be 67 writes a second for figures that the metrics have anyway.
-REFRESH_EVERY = 30.0
+REFRESH_EVERY = 60.0
 
 # Conditions that are to hold: where one does not, somebody should know.
 _WANTED = {

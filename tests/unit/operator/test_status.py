@@ -173,14 +173,14 @@ def test_a_status_is_written_when_it_says_something_new() -> None:
 
     assert not worth()
     assert not worth(replace(FACTS, rate=32.0))
-    assert worth(replace(FACTS, rate=32.0), since=30)
+    assert worth(replace(FACTS, rate=32.0), since=60)
     assert worth(replace(FACTS, current=8))
     assert worth(replace(FACTS, problem=PROBLEM))
     assert worth(memory=replace(MEMORY, contest=Contest("uid", 9)))
     # That the same was wanted once more, later, is nothing new.
     later = BehaviorMemory((Sample(NOW + 5, 7),), (Sample(NOW, 1),))
     assert not worth(memory=replace(MEMORY, behavior=later))
-    assert not worth(since=30)
+    assert not worth(since=60)
 
 
 def test_what_is_unknown_is_removed() -> None:
