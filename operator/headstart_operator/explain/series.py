@@ -55,10 +55,7 @@ class Series:
         if len(known) < 2:  # noqa: PLR2004 - a difference has two ends.
             return None
         steps = np.diff(known)
-        # A sum of dollars may fall: where requests are worth something, good minutes earn. So only
-        # a fall to nearly nothing is a restart.
-        restarts = (steps < 0) & (np.abs(known[1:]) < 0.1 * np.abs(known[:-1]))
-        return float(np.where(restarts, known[1:], steps).sum())
+        return float(np.where(steps < 0, known[1:], steps).sum())
 
 
 def read(address: str, namespace: str, name: str, now: float, seconds: float) -> Series:

@@ -13,8 +13,6 @@ from headstart_operator.explain.series import Series
     [
         ([1.0, 2.0, 4.0], 3.0),
         ([1.0, np.nan, 4.0], 3.0),
-        # A good minute earns: the cost falls.
-        ([100.0, 98.0, 97.0], -3.0),
         # A restarted operator begins at 0.
         ([100.0, 101.0, 0.5, 1.5], 2.5),
         ([1.0], None),
