@@ -1,0 +1,1 @@
+"""Alert rules and the dashboard, with the real promtool and Prometheus."""
