@@ -44,8 +44,8 @@ test-unit: .venv/.ready ## Run the tests that need no cluster (seconds)
 	.venv/bin/python -m pytest tests/unit $(ARGS)
 
 .PHONY: faults
-faults: .venv/.ready ## Break the world around the operator, fault by fault (TRIES=2 ONLY=word JSON=file)
-	.venv/bin/python -m tests.faults $(if $(TRIES),--tries $(TRIES)) $(if $(ONLY),--only '$(ONLY)') $(if $(JSON),--json '$(JSON)')
+faults: .venv/.ready ## Break the world around the operator, fault by fault (TRIES=2 ONLY='words' JSON=file)
+	.venv/bin/python -m tests.faults $(if $(TRIES),--tries $(TRIES)) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json '$(JSON)')
 
 .PHONY: soak
 soak: .venv/.ready ## Run the operator at accelerated time under random faults (MINUTES=60 JSON=file)

@@ -150,9 +150,12 @@ def operator(
             f"there is no cluster: {error}; run inside of one, or set KUBECONFIG"
         ) from error
     except ApiError as error:
-        raise click.ClickException(
-            f"the cluster does not serve {GROUP}/{VERSION}: {error}; apply manifests/crd"
-        ) from error
+        if not error.unreachable:
+            raise click.ClickException(
+                f"the cluster does not serve {GROUP}/{VERSION}: {error}; apply manifests/crd"
+            ) from error
+        # Whoever ends now is started again more and more slowly.
+        logging.getLogger(__name__).warning("%s: waiting for it", error)
     status = 0
     try:
         asyncio.run(main.run(api, settings))

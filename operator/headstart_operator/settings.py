@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import kopf
@@ -10,6 +11,7 @@ import kopf
 from headstart_operator.credentials import NO_FILES, CredentialFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from headstart_operator.election import Rules
@@ -60,6 +62,13 @@ class Settings:
     stop_config_map: str = "headstart-stop"
 
 
+class _Endless:
+    """Pauses between the tries of a request, s: after the last one kopf would end the operator."""
+
+    def __iter__(self) -> Iterator[float]:
+        return chain((0.5, 1.0), repeat(2.0))
+
+
 def kopf_settings() -> kopf.OperatorSettings:
     """Settings under which kopf only watches: no scanning, no events, no writes of its own."""
     settings = kopf.OperatorSettings()
@@ -69,4 +78,5 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True
     settings.queueing.exit_timeout = STOP_WITHIN
     settings.networking.connect_timeout = 10
+    settings.networking.error_backoffs = _Endless()
     return settings

@@ -20,12 +20,13 @@ def main() -> int:
     """Try every fault, print the table, and return whether all went well."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--tries", type=int, default=2, help="of each fault; default 2")
-    parser.add_argument("--only", default="", help="faults whose name holds this")
+    parser.add_argument("--only", nargs="*", help="faults whose name holds one of these")
     parser.add_argument("--json", type=Path, help="write the table to this file as data")
     parser.add_argument("--logs", type=Path, help="copy the replicas' logs to this folder")
     arguments = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 110)
-    chosen = [fault for fault in CATALOGUE if arguments.only in fault.name]
+    words = arguments.only or [""]
+    chosen = [fault for fault in CATALOGUE if any(word in fault.name for word in words)]
     rows = []
     with Rig() as rig:
         for fault in chosen:

@@ -18,7 +18,7 @@ import httpx
 
 from tests.cluster import wait_until
 from tests.faults.gate import Storm
-from tests.faults.rig import AWAY, AWAY_ALL, HIGH, now, replicas_for
+from tests.faults.rig import AWAY, AWAY_ALL, HIGH, LOW, now, replicas_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,10 +108,9 @@ def leader_frozen(rig: Rig) -> Iterator[float]:
 def api_server_restarted(rig: Rig) -> Iterator[float]:
     """SIGKILL, and started again a moment later."""
     server = rig.cluster.process("kube-apiserver")
-    rig.rise()
-    _wait(_dice.uniform(0.5, 2.0))
     server.stop(grace=0)
-    _wait(3.0)
+    rig.rise()
+    _wait(_dice.uniform(1.0, 4.0))
     rig.cluster.restart("kube-apiserver")
     ready = (httpx.TransportError,)
     wait_until("the API server", rig.api.is_ready, timeout=60, ignoring=ready)
@@ -133,12 +132,12 @@ def api_server_long_away(rig: Rig) -> Iterator[float]:
 def etcd_slow(rig: Rig) -> Iterator[float]:
     """Stopped for seconds, again and again: requests hang and come late."""
     etcd = rig.cluster.process("etcd")
-    rig.rise()
-    for _ in range(3):
+    for rate in (LOW, HIGH, HIGH):
         etcd.signal(signal.SIGSTOP)
+        rig.rise(rate)
         _wait(_dice.uniform(1.0, 4.0))
         etcd.signal(signal.SIGCONT)
-        _wait(_dice.uniform(0.2, 1.0))
+        _wait(_dice.uniform(0.1, 0.5))
     yield now()
 
 
@@ -207,6 +206,26 @@ def dead_at_peak(rig: Rig) -> Iterator[float]:
 
 
 @contextmanager
+def started_without_an_api_server(rig: Rig) -> Iterator[float]:
+    """Both replicas end while the API server is away, and are started before it is back."""
+    server = rig.cluster.process("kube-apiserver")
+    for replica in rig.replicas:
+        replica.kill()
+    server.stop(grace=0)
+    rig.rise()
+    for replica in rig.replicas:
+        replica.start()
+    _wait(5.0)
+    assert all(replica.alive for replica in rig.replicas)
+    rig.cluster.restart("kube-apiserver")
+    ready = (httpx.TransportError,)
+    wait_until("the API server", rig.api.is_ready, timeout=60, ignoring=ready)
+    yield now()
+    for replica in rig.replicas:
+        replica.wait_ready()
+
+
+@contextmanager
 def pods_evicted(rig: Rig) -> Iterator[float]:
     """Every pod of every service is evicted at the peak."""
     rig.rise()
@@ -230,5 +249,6 @@ CATALOGUE = (
     Fault("clock an hour ahead", "its setting right", clock_jump(3600.0)),
     Fault("clock an hour behind", "its setting right", clock_jump(-3600.0)),
     Fault("operator dead at peak", "its start", dead_at_peak),
+    Fault("started without an API server", "its return", started_without_an_api_server),
     Fault("all pods evicted", "the eviction", pods_evicted),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import ssl
 import threading
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 WRITES = frozenset({"POST", "PUT", "PATCH"})
 # What belongs to one connection and not to what it carries.
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host"})
+# What breaks here is broken on purpose.
+logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 _REASONS = {409: "Conflict", 429: "TooManyRequests", 500: "InternalError"}
 
 

@@ -22,9 +22,9 @@ from tests.cluster import (
     wait_until,
 )
 from tests.faults.gate import Gate
+from tests.faults.load import Load, query
 from tests.faults.replica import Replica
 from tests.faults.witness import AUDIT, Testimony
-from tests.integration.operator.exporter import Exporter
 from tests.integration.operator.world import CAPACITY, POLICIES, ROOT, World, an_artifact
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Rig:
         with ExitStack() as stack:
             self.folder = Path(stack.enter_context(TemporaryDirectory(prefix="faults-")))
             self.cluster = stack.enter_context(Cluster(audit=AUDIT))
-            self.load = stack.enter_context(Exporter())
+            self.load = stack.enter_context(Load())
             target = static_target("load", self.load.address)
             self.prometheus = stack.enter_context(Prometheus([target]))
             crd = f"{ROOT}/manifests/crd/{CRD}.yaml"
@@ -87,7 +87,7 @@ class Rig:
             for name in self.services:
                 self.load.set(name, LOW)
                 self.world.deployment(name, self.goal)
-                self.world.policy(name)
+                self.world.policy(name, query(name))
             self.replicas = [self._replica(stack, name) for name in self._names]
             for replica in self.replicas:
                 replica.start()

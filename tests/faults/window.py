@@ -1,0 +1,172 @@
+"""``python -m tests.faults.window``: what remains of the fence's promise, measured.
+
+The fence is asked as the last thing before a write's last byte. Two things can still happen:
+this process is stopped between the question and the kernel taking that byte; and the API server has
+the request, but something behind it is slow. The one is timed here, over many writes. The other is
+made here: etcd stands still while a write is under way, past the time at which its sender, and the
+API server, which was told, gave up; then it goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import signal
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from kubernetes import client, config
+from rich.console import Console
+
+from headstart_operator.fence import Fence
+from headstart_operator.kube import JSON_PATCH, Api, ApiError
+from tests.cluster import APPS, Cluster, ClusterError, wait_until
+from tests.faults.rig import AWAY
+
+NAME = "window"
+# The end of a chunked body.
+_END = b"0\r\n\r\n"
+# What is left to a write that etcd then delays, and for how long it does, s.
+LEFT, FROZEN = 2.0, 5.0
+
+
+@dataclass(frozen=True)
+class Late:
+    """A write whose etcd stood still.
+
+    Attributes
+    ----------
+    gave_up
+        Seconds after which its sender did.
+    applied
+        Whether it was carried out nevertheless, when etcd went on.
+    """
+
+    gave_up: float
+    applied: bool
+
+
+def main() -> int:
+    """Measure both, and print them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.window", description=__doc__)
+    parser.add_argument("--writes", type=int, default=1000)
+    parser.add_argument("--tries", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    with Cluster() as cluster, cluster.namespace("window") as namespace:
+        path = f"{APPS}/namespaces/{namespace}/deployments/{NAME}"
+        _deployment(cluster, namespace)
+        seconds = _after_the_look(cluster, path, arguments.writes)
+        late = [_with_etcd_frozen(cluster, path) for _ in range(arguments.tries)]
+    data: dict[str, Any] = {
+        "writes": arguments.writes,
+        "look_to_kernel_microseconds": {
+            "p50": round(1e6 * float(np.median(seconds)), 1),
+            "p99": round(1e6 * float(np.quantile(seconds, 0.99)), 1),
+            "max": round(1e6 * max(seconds), 1),
+        },
+        "etcd_frozen_seconds": FROZEN,
+        "left_seconds": LEFT,
+        "sender_gave_up_seconds": [round(one.gave_up, 2) for one in late],
+        "applied_after_that": sum(one.applied for one in late),
+        "tries": len(late),
+    }
+    Console().print_json(json.dumps(data))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(data, indent=1))
+    return 0
+
+
+def _api(cluster: Cluster, deadline: float) -> tuple[Api, Fence]:
+    configuration = client.Configuration()
+    config.load_kube_config(  # type: ignore[no-untyped-call]
+        str(cluster.kubeconfig), client_configuration=configuration
+    )
+    fence = Fence(deadline)
+    return Api(configuration, fence), fence
+
+
+def _scale(api: Api, path: str, before: int, after: int) -> None:
+    unchanged = {"op": "test", "path": "/spec/replicas", "value": before}
+    change = {"op": "add", "path": "/spec/replicas", "value": after}
+    api.patch(f"{path}/scale", [unchanged, change], JSON_PATCH)
+
+
+def _after_the_look(cluster: Cluster, path: str, writes: int) -> list[float]:
+    """Time from the last look at the fence to the kernel having the last byte, s."""
+    api, fence = _api(cluster, 60.0)
+    looked, seconds = 0.0, []
+    remaining, send = fence.remaining, http.client.HTTPConnection.send
+
+    def look(term: int | None = None) -> float:
+        nonlocal looked
+        left = remaining(term)
+        looked = time.perf_counter()
+        return left
+
+    def timed(self: http.client.HTTPConnection, data: Any) -> None:
+        send(self, data)
+        if data == _END:
+            seconds.append(time.perf_counter() - looked)
+
+    fence.remaining = look  # type: ignore[method-assign]
+    http.client.HTTPConnection.send = timed  # type: ignore[method-assign]
+    try:
+        for number in range(writes):
+            fence.renewed(fence._clock())
+            _scale(api, path, 1 + number % 2, 2 - number % 2)
+    finally:
+        http.client.HTTPConnection.send = send  # type: ignore[method-assign]
+    return seconds
+
+
+def _with_etcd_frozen(cluster: Cluster, path: str) -> Late:
+    api, fence = _api(cluster, LEFT)
+    before = int(cluster.api.get(path)["spec"]["replicas"])
+    etcd = cluster.process("etcd")
+    etcd.signal(signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        fence.renewed(fence._clock())
+        with suppress(ApiError):
+            _scale(api, path, before, before + 1)
+        gave_up = time.monotonic() - began
+        time.sleep(max(0.0, FROZEN - gave_up))
+    finally:
+        etcd.signal(signal.SIGCONT)
+    wait_until("etcd", lambda: cluster.api.get(path), ignoring=AWAY)
+    # What etcd took in before it stood still, it works off at once.
+    time.sleep(1.0)
+    return Late(gave_up, int(cluster.api.get(path)["spec"]["replicas"]) != before)
+
+
+def _deployment(cluster: Cluster, namespace: str) -> None:
+    labels = {"app": NAME}
+    pod = {"containers": [{"name": "main", "image": "none"}]}
+    cluster.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": NAME, "namespace": namespace},
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": labels},
+                # What is measured is the scale, not the pods.
+                "paused": True,
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        }
+    )
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except ClusterError as error:
+        sys.exit(f"error: {error}")
