@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headstart_operator.kube import ApiError
-from headstart_operator.managers import last_setter
+from headstart_operator.managers import advice, last_setter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -69,8 +69,8 @@ class Autoscaler:
         The ScaledObject that an HPA belongs to; empty: to none.
     annotations
         Its own; ``None``: it has none, which a JSON patch has to know.
-    setter
-        Who set an HPA's ``minReplicas`` last, as far as managedFields tell.
+    setter, advice
+        Who set an HPA's ``minReplicas`` last, as far as managedFields tell, and what would end it.
     """
 
     kind: str
@@ -83,6 +83,7 @@ class Autoscaler:
     scaled_object: str = ""
     annotations: Mapping[str, str] | None = None
     setter: Setter | None = field(default=None, compare=False)
+    advice: str = field(default="", compare=False)
 
     @property
     def path(self) -> str:
@@ -123,6 +124,7 @@ def parse_hpa(document: Document) -> Autoscaler:
     """Read an HPA of autoscaling/v2."""
     metadata, spec = document["metadata"], document["spec"]
     behavior = spec.get("behavior") or {}
+    setter = last_setter(metadata.get("managedFields") or [], "minReplicas")
     rules = [behavior.get(key) or {} for key in ("scaleUp", "scaleDown")]
     return Autoscaler(
         kind=HPA,
@@ -134,7 +136,8 @@ def parse_hpa(document: Document) -> Autoscaler:
         asleep=all(rule.get("selectPolicy") == "Disabled" for rule in rules),
         scaled_object=(metadata.get("labels") or {}).get(OWNER_LABEL, ""),
         annotations=metadata.get("annotations"),
-        setter=last_setter(metadata.get("managedFields") or [], "minReplicas"),
+        setter=setter,
+        advice=advice(setter, metadata, "autoscaling", HPA, "/spec/minReplicas"),
     )
 
 

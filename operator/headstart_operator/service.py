@@ -263,7 +263,9 @@ class Service:
         """Note that someone else has set an HPA's minReplicas, once for each time."""
         change = assist.changed(hpa)
         if change is not None and change != self.floor_changed:
-            contest = self.memory.contest.floor_contested_by(str(hpa.setter), now, change)
+            contest = self.memory.contest.floor_contested_by(
+                str(hpa.setter), now, change, hpa.advice
+            )
             self.memory = replace(self.memory, contest=contest)
         self.floor_changed = change
 

@@ -39,6 +39,7 @@ IDLE = 2.0
 SOME, SIX = 19.0, 6
 MORE, ELEVEN = 34.0, 11
 ARGO = {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/argo"}
+FLUX = "kustomize-controller"
 HPA, TAKEN = "HorizontalPodAutoscaler", "TargetContested"
 
 
@@ -69,7 +70,7 @@ def operator(
     """Set all of it up, and start the operator into it."""
     modes = {"observed": "Observe", "assisted": "Assist", "dying": "Assist", "owned": "Assist"}
     on_delete = {"restored": "Restore"}
-    for name in ("beside", "keda", "argo", "shared", "lonely", "kept", *modes, *on_delete):
+    for name in ("beside", "keda", "argo", "flux", "shared", "lonely", "kept", *modes, *on_delete):
         load.set(name, IDLE)
         world.deployment(name, START)
         mode = modes.get(name, "Assist" if name == "lonely" else "Auto")
@@ -181,6 +182,24 @@ def test_argo_cd_is_named_told_what_to_ignore_and_left_alone(
     # Whoever changes the policy has had a look: it tries again.
     world.change("argo", minReplicas=2)
     world.wait_replicas("argo", SIX, SIX)
+
+
+def test_flux_is_told_to_let_go_and_can_without_a_fall_to_one_replica(
+    world: World, load: Exporter, rivals: Autoscalers
+) -> None:
+    load.set("flux", SOME)
+    world.wait_replicas("flux", SIX, SIX)
+    rivals.apply(rivals.replicas_of("flux", START), FLUX)
+    message = world.wait_condition("flux", TAKEN, "True", "ChangedByAnother")["message"]
+    assert f"{FLUX} (Apply) set 4 replicas where Headstart had left 6; until it rests" in message
+    assert "take spec.replicas out of the manifest" in message
+    # As docs/gitops.md has it: somebody else owns the field, then Git does not name it any more.
+    current = world.replicas("flux")
+    rivals.apply(rivals.replicas_of("flux", current), "handover-to-headstart")
+    without = rivals.replicas_of("flux", current)
+    del without["spec"]
+    rivals.apply(without, FLUX)
+    assert world.replicas("flux") >= START
 
 
 def test_assist_raises_the_floor_of_a_real_hpa_that_goes_on_scaling(
