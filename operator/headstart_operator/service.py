@@ -93,6 +93,8 @@ class Sight:
         ``None``: none can be read, the reactive formula decides.
     news
         What came in of the sli and the error budget.
+    blocked
+        Whether replicas are missing because pods will not come.
     """
 
     time: float
@@ -109,6 +111,7 @@ class Sight:
     held: int
     policy: Policy | None
     news: News = News()  # noqa: RUF009  # Of constants.
+    blocked: bool = False
 
 
 @dataclass
@@ -144,6 +147,8 @@ class Service:
     stand: contests.Stand | None = None
     floor_changed: tuple[int, int] | None = None
     """What someone made of a raised floor, while it is not answered."""
+    due_at: float = -math.inf
+    """Not due before this, s since the epoch."""
     noticed: float = -math.inf
     """When the operator came to know of the policy, s since the epoch."""
     forecasts: Forecasts = field(default_factory=Forecasts)
@@ -189,7 +194,7 @@ class Service:
         generation = int(policy["metadata"].get("generation", 0))
         if generation == self.generation:
             return False
-        self.generation = generation
+        self.generation, self.due_at = generation, -math.inf
         self.document = policy.get("spec") or {}
         before = self.spec
         try:
@@ -216,11 +221,15 @@ class Service:
 
     def due(self, now: float, settle: float) -> float | None:
         """Return the instant to decide for, ``None`` if it was decided for."""
-        if self.spec is None:
+        # 1,000 policies are looked at ten times a second.
+        if self.spec is None or now < self.due_at:
             return None
         interval = self.spec.interval
         time = math.floor((now - settle - self.phase) / interval) * interval
-        return time if time > self.decided_for else None
+        if time > self.decided_for:
+            return time
+        self.due_at = time + interval + self.phase + settle
+        return None
 
     @property
     def phase(self) -> float:
@@ -338,6 +347,7 @@ class Service:
             held=self.held(spec, scale),
             policy=self.policy,
             news=news,
+            blocked=census.blocked,
         )
 
     def _orders(
