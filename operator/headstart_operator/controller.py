@@ -280,7 +280,7 @@ class Controller:
         self._recorder.decision(
             service.key, service.document, service.plan(spec), sight, verdict.decision
         )
-        facts = service.judged(sight, verdict, census, now)
+        facts = service.judged(sight, verdict, census)
         self._rehearse(service, sight, verdict)
         return await self._apply(service, sight, scale, verdict, facts)
 

@@ -90,7 +90,7 @@ def advice(setter: Setter, metadata: Mapping[str, Document], group: str, kind: s
         return (
             f"Flux sets {field} to what Git says: take {field} out of the manifest in Git that "
             f"{f'Kustomization {who}' if who else 'its Kustomization'} applies, after another "
-            f"manager owns it (docs/gitops.md says how); Flux leaves alone what the manifest does not name"
+            f"manager owns it (docs/gitops.md says how); Flux leaves alone what is not named there"
         )
     if setter.manager == HELM_CONTROLLER:
         who = labels.get(f"{HELM_RELEASE}/name", "")

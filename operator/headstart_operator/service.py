@@ -403,7 +403,7 @@ class Service:
             scoring=self.memory.scoring,
         )
 
-    def judged(self, sight: Sight, verdict: Verdict, census: Census, now: float) -> Facts:
+    def judged(self, sight: Sight, verdict: Verdict, census: Census) -> Facts:
         """Tell what is known after a decision; its problem is the worst one."""
         rate_problem = self._rate_lost(sight.rate_age, sight.profile.interval)
         problems = (
