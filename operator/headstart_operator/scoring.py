@@ -236,7 +236,11 @@ def score(sights: Sequence[Sight], observation: Observation, at: Situation) -> S
     load = np.where(
         steady, np.nan_to_num(rate) / (np.maximum(step.served, 1) * profiles.capacity), np.nan
     )
-    accounts = ledger.enter(accounts, step, profiles)
+    entered = ledger.enter(accounts, step, profiles)
+    # Pods that do not come are nobody's choice: it is paid for, but not held against the policy.
+    blocked = np.array([sight.blocked for sight in sights], dtype=bool)
+    regret = np.where(blocked, np.minimum(accounts.regret, entered.regret), entered.regret)
+    accounts = entered._replace(regret=regret)
     trust = demotion.judge(
         accounts,
         np.array([math.nan if s.demoted_since is None else s.demoted_since for s in before]),
