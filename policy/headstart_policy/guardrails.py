@@ -510,8 +510,9 @@ def undercut(verdicts: Sequence[Verdict], last: int, i: int) -> str:
     before, after = int(verdicts[last].before[i]), int(verdicts[last].after[i])
     passed = []
     for verdict in verdicts[:last]:
+        whose = verdict.guardrail + ("'" if verdict.guardrail.endswith("s") else "'s")
         if verdict.least is not None and after < verdict.least[i] <= before:
-            passed.append(f"under the {verdict.guardrail}'s {verdict.least[i]}")
+            passed.append(f"under the {whose} {verdict.least[i]}")
         elif verdict.most is not None and before <= verdict.most[i] < after:
-            passed.append(f"over the {verdict.guardrail}'s {verdict.most[i]}")
+            passed.append(f"over the {whose} {verdict.most[i]}")
     return f", {' and '.join(passed)}" if passed else ""

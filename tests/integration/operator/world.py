@@ -291,7 +291,11 @@ class Operator:
             f"--record={self.record}",
             *flags,
         ]
-        self._environment = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig)}
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "KUBECONFIG": str(kubeconfig),
+            "POD_NAMESPACE": world.namespace,
+        }
         self._process: Process | None = None
 
     def __enter__(self) -> Self:

@@ -254,10 +254,10 @@ def decided(asked: int, situation: Situation) -> list[str]:
         (
             3,
             limits(max_replicas=8) | EVENT,
-            "maxReplicas = 8, under the reactiveFloor's 9 and under the events's 14",
+            "maxReplicas = 8, under the reactiveFloor's 9 and under the events' 14",
         ),
-        (12, EVENT | ROOM, "ResourceQuota team: pods hard = 13, under the events's 14"),
-        (9, LOST | limits(max_replicas=9), "maxReplicas = 9, under the onMetricLoss's 10"),
+        (12, EVENT | ROOM, "ResourceQuota team: pods hard = 13, under the events' 14"),
+        (9, LOST | limits(max_replicas=9), "maxReplicas = 9, under the onMetricLoss' 10"),
         (20, ROOM | limits(min_replicas=14), "minReplicas = 14, over the quota's 13"),
         (
             12,
