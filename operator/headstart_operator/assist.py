@@ -123,7 +123,8 @@ def plan(hpa: Autoscaler, desired: int, policy: str, now: float) -> Step | None:
     least = max(owners, min(desired, hpa.most))
     if least == owners:
         return None if note is None else Step(owners, None)
-    if note is not None and (note.owners, note.raised, note.policy) == (owners, least, policy):
+    as_wanted = note is not None and (note.owners, note.policy) == (owners, policy)
+    if as_wanted and hpa.least == least:
         return None
     return Step(least, Note(owners, least, now + LEASE, policy))
 

@@ -90,6 +90,8 @@ class Assistant:
             return Outcome(str(hpa), hpa.least, hpa.least, problem)
         except assist.HpaError as error:
             return Outcome(problem=Problem("HpaRefused", str(error)))
+        # Who sets the same again before the next tick does it another time.
+        service.floor_changed = None
         return Outcome(str(hpa), hpa.least, step.least, problem)
 
     def due(self, now: float) -> bool:

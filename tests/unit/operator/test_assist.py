@@ -57,6 +57,8 @@ def test_a_note_that_nobody_can_read_is_none(text: str) -> None:
         # The owner has set another meanwhile.
         (noted(least=3), 6, Step(6, replace(NOTE, owners=3))),
         (noted(least=3), 1, Step(3, None)),
+        # They set the same once more, which the note has as theirs already.
+        (noted(replace(NOTE, owners=3), 3), 6, Step(6, replace(NOTE, owners=3))),
         # Another policy's floor becomes ours.
         (noted(replace(NOTE, policy="old")), 6, Step(6, NOTE)),
     ],

@@ -14,7 +14,7 @@ TRACKED = {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/checkout
 
 def entry(manager: str, time: str, field: str = "replicas", how: str = "Update") -> dict[str, Any]:
     """Write an entry of managedFields."""
-    fields = {"f:spec": {f"f:{field}": {}}}
+    fields: dict[str, Any] = {"f:spec": {f"f:{field}": {}}}
     return {"manager": manager, "operation": how, "time": time, "fieldsV1": fields}
 
 
