@@ -123,6 +123,7 @@ def _situation(sight: Sight) -> dict[str, Any]:
         "rateAge": _number(sight.rate_age),
         "historyLoaded": sight.history_loaded,
         "raiseOnly": sight.raise_only,
+        "held": sight.held,
         "orders": sight.orders.to_json(),
         "behavior": sight.memory.behavior.to_json(),
     }

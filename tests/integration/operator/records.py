@@ -69,7 +69,7 @@ def replay(
     situation = Situation(
         now=np.array([line["time"] for line in lines]),
         interval=np.array([spec.interval for spec in specs]),
-        current=observation.current,
+        current=np.array([s["held"] for s in at], dtype=np.int64),
         rate=np.array([number(s["rate"], np.nan) for s in at]),
         rate_age=np.array([number(s["rateAge"], np.inf) for s in at]),
         peak=recent_peak(observation),

@@ -147,11 +147,11 @@ def test_kedas_query_is_read_from_its_scaled_object(
 def test_the_steps_that_are_printed_can_be_followed(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    """To mode Auto, with the HPA put to sleep."""
+    """To mode Assist, and to mode Auto with the HPA put to sleep."""
     cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=HPA + PODS)
     shown = init(cluster, tmp_path, f"{namespace}/checkout-hpa").output
     steps = [line.strip() for line in shown.splitlines() if line.strip().startswith("kubectl ")]
-    assert len(steps) == 4
+    assert len(steps) == 5
     for step in steps:
         words = [word.strip("'") for word in step.split()[1:]]
         cluster.kubectl(*words)

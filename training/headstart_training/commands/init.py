@@ -81,8 +81,10 @@ def _steps(made: Draft, hpa: str, file: Path) -> str:
   3. See on your history what it would have done, against this HPA:
        headstart backtest --prometheus URL --query {query} --days 14 \\
          --hpa {metadata["namespace"]}/{hpa}
-  4. After two weeks, when it knows your days and weeks and its decisions convince you, put the
-     HPA to sleep (or delete it: two autoscalers on one workload undo each other) and hand over:
+  4. If you like, let it raise the HPA's minReplicas ahead of the load; the HPA goes on scaling:
+       kubectl {there} patch scalingpolicy {name} --type=merge -p '{{"spec":{{"mode":"Assist"}}}}'
+  5. After two weeks, when it knows your days and weeks and its decisions convince you, put the
+     HPA to sleep (or delete it: beside one that is awake, mode Auto touches nothing) and hand over:
        kubectl {there} patch hpa {hpa} --type=merge -p '{_ASLEEP}'
        kubectl {there} patch scalingpolicy {name} --type=merge -p '{{"spec":{{"mode":"Auto"}}}}'
-  5. To go back: mode Observe, and selectPolicy Max (or what you had) in the HPA's behavior."""
+  6. To go back: mode Observe, and selectPolicy Max (or what you had) in the HPA's behavior."""
