@@ -111,10 +111,11 @@ def api_server_restarted(rig: Rig) -> Iterator[float]:
     server.stop(grace=0)
     rig.rise()
     _wait(_dice.uniform(1.0, 4.0))
+    since = now()
     rig.cluster.restart("kube-apiserver")
     ready = (httpx.TransportError,)
     wait_until("the API server", rig.api.is_ready, timeout=60, ignoring=ready)
-    yield now()
+    yield since
 
 
 @contextmanager
@@ -217,10 +218,11 @@ def started_without_an_api_server(rig: Rig) -> Iterator[float]:
         replica.start()
     _wait(5.0)
     assert all(replica.alive for replica in rig.replicas)
+    since = now()
     rig.cluster.restart("kube-apiserver")
     ready = (httpx.TransportError,)
     wait_until("the API server", rig.api.is_ready, timeout=60, ignoring=ready)
-    yield now()
+    yield since
     for replica in rig.replicas:
         replica.wait_ready()
 
@@ -239,7 +241,7 @@ CATALOGUE = (
     Fault("leader killed (SIGKILL)", "the kill", leader_killed),
     Fault("leader stopped (SIGTERM)", "the signal", leader_ended),
     Fault("leader frozen past its lease", "the SIGSTOP", leader_frozen),
-    Fault("API server restarted", "its return", api_server_restarted),
+    Fault("API server restarted", "its start", api_server_restarted),
     Fault("API server hangs for 20 s", "its return", api_server_long_away),
     Fault("etcd slow", "the last stop", etcd_slow),
     Fault("watches cut", "the last cut", watches_cut),
@@ -249,6 +251,6 @@ CATALOGUE = (
     Fault("clock an hour ahead", "its setting right", clock_jump(3600.0)),
     Fault("clock an hour behind", "its setting right", clock_jump(-3600.0)),
     Fault("operator dead at peak", "its start", dead_at_peak),
-    Fault("started without an API server", "its return", started_without_an_api_server),
+    Fault("started without an API server", "its start", started_without_an_api_server),
     Fault("all pods evicted", "the eviction", pods_evicted),
 )

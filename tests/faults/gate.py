@@ -125,6 +125,8 @@ class Gate:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        # aiohttp lets go of TLS connections only some turns of the loop after it was told to.
+        await asyncio.sleep(0.25)
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         """Pass a request on, or refuse it."""

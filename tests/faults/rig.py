@@ -24,7 +24,7 @@ from tests.cluster import (
 from tests.faults.gate import Gate
 from tests.faults.load import Load, query
 from tests.faults.replica import Replica
-from tests.faults.witness import AUDIT, Testimony
+from tests.faults.witness import AUDIT, Evidence
 from tests.integration.operator.world import CAPACITY, POLICIES, ROOT, World, an_artifact
 
 if TYPE_CHECKING:
@@ -124,9 +124,9 @@ class Rig:
         return next(replica for replica in self.replicas if replica is not leader)
 
     @property
-    def testimony(self) -> Testimony:
+    def evidence(self) -> Evidence:
         """What happened so far."""
-        return Testimony.read(self.cluster.audit_log, self.namespace)
+        return Evidence.read(self.cluster.audit_log, self.namespace)
 
     def rise(self, rate: float = HIGH) -> None:
         """Let the load of every service jump."""

@@ -47,7 +47,7 @@ def attempt(rig: Rig, fault: Fault) -> Outcome:
         asked = rig.asked_for()
         lost = tuple(f"{name}: {n}, not {rig.goal}" for name, n in asked.items() if n != rig.goal)
         time.sleep(AFTER)
-        wrong = tuple(rig.testimony.wrong(began, rig.goal))
+        wrong = tuple(rig.evidence.wrong(began, rig.goal))
     return Outcome(recovered, lost, wrong)
 
 

@@ -68,14 +68,14 @@ class Tenure:
 
 
 @dataclass(frozen=True)
-class Testimony:
+class Evidence:
     """All that happened between two moments."""
 
     scalings: Sequence[Scaling]
     tenures: Sequence[Tenure]
 
     @classmethod
-    def read(cls, log: Path, namespace: str) -> Testimony:
+    def read(cls, log: Path, namespace: str) -> Evidence:
         """Read the whole log."""
         scalings, tenures = [], []
         for event in _events(log):
