@@ -28,6 +28,8 @@ TIMESTAMP_ERROR = 2.0
 # has seen it.
 CHANGE_LASTS = 86_400.0
 
+# Kubernetes allows a label's value so many characters.
+LONGEST_LABEL = 63
 # Longer than this no start takes, s: a memory that says so was not written by us.
 LONGEST = 1e7
 
@@ -147,7 +149,7 @@ class LeadTimes:
         IndexError, TypeError, ValueError
             The document is none of ours.
         """
-        templates = [str(name) for name in document.get("templates", ())]
+        templates = [str(name)[:LONGEST_LABEL] for name in document.get("templates", ())]
         starts = [
             Start(templates[int(place)], *map(float, numbers), cancelled=bool(cancelled))
             for place, *numbers, cancelled in document.get("starts", ())
@@ -156,7 +158,7 @@ class LeadTimes:
         result = cls(
             tuple(starts[-2 * MOST_STARTS :]),
             float(document.get("planned", 0.0)),
-            str(document.get("template", "")),
+            str(document.get("template", ""))[:LONGEST_LABEL],
             float(document.get("newest", 0.0)),
             float(document.get("before", 0.0)),
             Change(*map(float, change)) if change else None,
@@ -164,6 +166,9 @@ class LeadTimes:
         durations = [result.planned, result.before, *(n for s in starts for n in s[2:5])]
         if not all(0.0 <= duration <= LONGEST for duration in durations):
             raise ValueError(f"memory.leadTimes: a duration is not in [0, {LONGEST:g}] s")
+        instants = [result.newest, *(result.change or ()), *(s.created for s in starts)]
+        if not all(map(math.isfinite, instants)):
+            raise ValueError("memory.leadTimes: an instant is not finite")
         return result
 
 
