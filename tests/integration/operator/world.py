@@ -104,16 +104,21 @@ class World:
         )
 
     def deployment(
-        self, name: str, replicas: int = 2, run: str = "simulated", **pod_spec: Any
+        self,
+        name: str,
+        replicas: int = 2,
+        run: str = "simulated",
+        lead_time: int = LEAD_TIME,
+        **pod_spec: Any,
     ) -> None:
-        """Create a Deployment whose pods take the lead time to be ready.
+        """Create a Deployment whose pods take the lead time, s, to be ready.
 
         With ``run="process"`` nobody plays their kubelet.
         """
         container = {"name": "main", "image": "none"}
         labels = {"app": name}
         annotations = {
-            "pod-ready.stage.kwok.x-k8s.io/delay": f"{LEAD_TIME}s",
+            "pod-ready.stage.kwok.x-k8s.io/delay": f"{lead_time}s",
             "tests.headstart.dev/run": run,
         }
         self.cluster.apply(

@@ -11,6 +11,7 @@ import pytest
 
 from headstart_operator.batch import decide_together
 from headstart_operator.memory import Memory
+from headstart_operator.orders import Orders
 from headstart_operator.resource import Spec
 from headstart_operator.selection import Selection, go_on
 from headstart_operator.service import Sight
@@ -50,6 +51,7 @@ def a_sight(selection: Selection | None, rates: float, **changes: Any) -> Sight:
         rate_age=0.0,
         history_loaded=True,
         raise_only=None,
+        orders=Orders(),
         held=10,
         policy=POLICY,
     )
