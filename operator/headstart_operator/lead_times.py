@@ -151,8 +151,17 @@ class LeadTimes:
         """
         templates = [str(name)[:LONGEST_LABEL] for name in document.get("templates", ())]
         starts = [
-            Start(templates[int(place)], *map(float, numbers), cancelled=bool(cancelled))
-            for place, *numbers, cancelled in document.get("starts", ())
+            Start(
+                templates[int(place)],
+                float(created),
+                float(seconds),
+                float(scheduling),
+                float(starting),
+                cancelled=bool(cancelled),
+            )
+            for place, created, seconds, scheduling, starting, cancelled in document.get(
+                "starts", ()
+            )
         ]
         change = document.get("change")
         result = cls(

@@ -100,7 +100,7 @@ def test_a_release_that_starts_slower_is_told_and_its_surge_is_no_capacity(world
         status = world.status("released")
         most = max(most, status["readyReplicas"] + status["warmingReplicas"])
         conditions = {c["type"]: c["reason"] for c in status["conditions"]}
-        return conditions["LeadTimeStable"] == "LeadTimeChanged"
+        return bool(conditions["LeadTimeStable"] == "LeadTimeChanged")
 
     wait_until("the change to be noticed", changed, timeout=60)
     # There were 16 pods for a while.

@@ -115,7 +115,7 @@ def test_targets_that_return_are_believed_when_the_rate_has_them(
     def back() -> bool:
         nonlocal least
         least = min(least, world.replicas("lost"))
-        return world.condition("lost", "RateAvailable")["status"] == "True"
+        return bool(world.condition("lost", "RateAvailable")["status"] == "True")
 
     wait_until("the rate to be back", back)
     world.wait_replicas("lost", REPLICAS, REPLICAS)
