@@ -31,6 +31,8 @@ LEAD_TIME = 5
 CAPACITY = 5.0
 # The ConfigMaps with artefacts that the tests' operators may read.
 ARTIFACTS = (
+    "wasteful",
+    "lean",
     "constant",
     "random",
     "turning",
