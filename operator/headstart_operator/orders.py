@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Orders(NamedTuple):
         """Turn into plain values, for the record."""
         return {
             "event": self.event and list(self.event),
-            "pause": self.pause and asdict(self.pause),
+            "pause": self.pause and list(astuple(self.pause)),
             "quota": self.quota and list(self.quota),
             "activation": self.activation and list(self.activation),
         }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,6 +32,9 @@ _SLACK = 1e-6
 # Quotas may name these without "requests.".
 _SHORT = {"cpu", "memory", "ephemeral-storage"}
 
+# Of one pod, by resource.
+Amounts = dict[str, float]
+
 _log = logging.getLogger(__name__)
 
 
@@ -46,13 +49,14 @@ class Quota(NamedTuple):
 def needs(template: Document) -> dict[str, float]:
     """Sum up what one pod of a template takes of each resource that a quota can name."""
     spec = template.get("spec") or {}
-    taken: Counter[str] = Counter()
-    for kind in ("requests", "limits"):
-        for name, amount in _pod(spec, kind).items():
-            taken[f"{kind}.{name}"] += amount
-            if kind == "requests" and name in _SHORT:
-                taken[name] += amount
-    return {"pods": 1.0, "count/pods": 1.0, **taken}
+    requests, limits = _pod(spec, "requests"), _pod(spec, "limits")
+    return {
+        "pods": 1.0,
+        "count/pods": 1.0,
+        **{f"requests.{name}": amount for name, amount in requests.items()},
+        **{name: amount for name, amount in requests.items() if name in _SHORT},
+        **{f"limits.{name}": amount for name, amount in limits.items()},
+    }
 
 
 def applies(quota: Document, template: Document) -> bool:
@@ -107,42 +111,48 @@ def _room(quota: Quota, resource: str, need: float, existing: int) -> Headroom:
     )
 
 
-def _pod(spec: Document, kind: str) -> dict[str, float]:
+def _pod(spec: Document, kind: str) -> Amounts:
     """Sum up a pod's requests or limits as the scheduler does.
 
     Init containers run one after the other before the others; those that always restart
     (sidecars) run beside them.
     """
-    total: Counter[str] = Counter()
-    highest: Counter[str] = Counter()
+    total: Amounts = {}
+    highest: Amounts = {}
     for container in spec.get("initContainers") or ():
         amounts = _amounts(container, kind)
         if container.get("restartPolicy") == "Always":
-            total += amounts
-            highest |= total
+            total = _sum(total, amounts)
+            highest = _most(highest, total)
         else:
-            highest |= total + amounts
+            highest = _most(highest, _sum(total, amounts))
     for container in spec.get("containers") or ():
-        total += _amounts(container, kind)
-    total |= highest
+        total = _sum(total, _amounts(container, kind))
     # Resources of the whole pod stand for the sum of its containers'.
-    whole = _amounts(spec, kind)
-    amounts = {**total, **whole}
+    amounts = {**_most(total, highest), **_amounts(spec, kind)}
     # What the runtime takes comes on top; it makes no limit of its own.
     overhead = {
         name: parse_quantity(amount)
         for name, amount in (spec.get("overhead") or {}).items()
         if kind == "requests" or name in amounts
     }
-    return dict(Counter(amounts) + Counter(overhead))
+    return _sum(amounts, overhead)
 
 
-def _amounts(holder: Document, kind: str) -> Counter[str]:
+def _sum(one: Amounts, other: Amounts) -> Amounts:
+    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}
+
+
+def _most(one: Amounts, other: Amounts) -> Amounts:
+    return {name: max(one.get(name, 0.0), other.get(name, 0.0)) for name in {**one, **other}}
+
+
+def _amounts(holder: Document, kind: str) -> Amounts:
     resources = holder.get("resources") or {}
     # A limit without a request is the request, too.
     given = {**(resources.get("limits") or {}), **(resources.get(kind) or {})}
     chosen = given if kind == "requests" else resources.get("limits") or {}
-    return Counter({name: parse_quantity(amount) for name, amount in chosen.items()})
+    return {name: parse_quantity(amount) for name, amount in chosen.items()}
 
 
 def _matches(scope: Document, pod: Document) -> bool:

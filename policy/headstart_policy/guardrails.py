@@ -427,17 +427,14 @@ def pin(desired: Ints, at: Situation) -> Verdict:
     """Do what someone has ordered until then, instead of all that was decided before."""
     if not at.pauses:
         return _silent("pin", desired)
-    after = desired.copy()
-    for i in np.flatnonzero(at.blocked(Block.ALL)).tolist():
-        pause = at.pauses[i]
-        pinned = pause and pause.replicas
-        after[i] = at.current[i] if pinned is None else pinned
+    pins = np.array([-1 if p is None or p.replicas is None else p.replicas for p in at.pauses])
+    ordered = np.where(pins < 0, at.current, pins)
     return Verdict(
         "pin",
         desired,
-        after,
+        np.where(at.blocked(Block.ALL), ordered, desired),
         lambda i: (
-            f"{'paused' if pause.replicas is None else 'pinned'} {pause.message}"
+            f"{'paused' if pins[i] < 0 else 'pinned'} {pause.message}"
             if (pause := at.pauses[i])
             else ""
         ),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from headstart_policy import artifact, envelope
+from headstart_policy.activation import Activation
 from headstart_policy.behavior import Memory
 from headstart_policy.decision import (
     Decision,
@@ -17,12 +18,14 @@ from headstart_policy.decision import (
     recommend_reactive,
     recommend_selected,
 )
-from headstart_policy.guardrails import Situation
+from headstart_policy.guardrails import Headroom, Situation
+from headstart_policy.known_events import Floor
 from headstart_policy.observation import recent_peak
+from headstart_policy.pins import Pause
 from headstart_policy.selector import Scores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from headstart_operator.resource import Spec
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from headstart_policy.observation import Observation
 
 Line = dict[str, Any]
+T = TypeVar("T")
 
 
 class Record:
@@ -56,6 +60,11 @@ def number(value: float | None, missing: float) -> float:
     return missing if value is None else value
 
 
+def _read(kind: Callable[..., T], values: list[Any] | None) -> T | None:
+    """Read a tuple that may be missing."""
+    return None if values is None else kind(*values)
+
+
 def replay(
     record: Record, lines: Sequence[Line], specs: Sequence[Spec], observation: Observation
 ) -> list[Decision]:
@@ -79,6 +88,10 @@ def replay(
         limits=[spec.limits() for spec in specs],
         memories=[Memory.from_json(s["behavior"]) for s in at],
         raise_only=[s["raiseOnly"] for s in at],
+        events=[_read(Floor, s["orders"]["event"]) for s in at],
+        pauses=[_read(Pause, s["orders"]["pause"]) for s in at],
+        quotas=[_read(Headroom, s["orders"]["quota"]) for s in at],
+        activations=[_read(Activation, s["orders"]["activation"]) for s in at],
     )
     if policy is None:
         return decide(recommend_reactive(observation), situation)

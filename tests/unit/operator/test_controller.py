@@ -19,6 +19,7 @@ from headstart_operator.service import Key, Service
 from headstart_operator.settings import Settings
 from headstart_operator.sources import pool
 from headstart_operator.sources.prometheus import Answer, RateError, Reason
+from headstart_operator.status import Problem
 from headstart_policy import artifact
 from tests.unit.operator.test_resource import MINIMAL
 from tests.unit.policy.build import a_policy
@@ -485,3 +486,97 @@ def test_who_set_the_replicas() -> None:
     assert str(setter) == "kube-controller-manager"
     assert last_setter(manager("headstart"), "replicas").ours
     assert str(last_setter([], "replicas")) == "someone"
+
+
+PAUSED = {"until": "2026-01-01T00:00:25Z", "reason": "migration", "by": "ana"}
+
+
+def test_a_pause_is_obeyed_until_it_expires_also_across_a_restart(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert(paused=PAUSED)
+        status = await stage.tick()
+        assert stage.api.scaled() == []
+        assert stage.reason("ScalingActive") == "Paused"
+        assert stage.reason("Ready") == "Deciding"
+        assert status["lastDecision"]["limits"][-1]["guardrail"] == "pin"
+        stage.controller.forget(KEY, "policy-16")
+        stage.upsert(status=json.loads(json.dumps(status)), paused=PAUSED)
+        await stage.tick()
+        assert stage.api.scaled() == []
+        await stage.tick()
+        assert len(stage.api.scaled()) == 1
+        assert stage.reason("ScalingActive") == "Scaling"
+        reasons = [event["reason"] for event in stage.api.events]
+        assert reasons.count("PauseExpired") == 1
+
+    play(scene)
+
+
+def test_a_pin_is_set_and_its_withdrawal_is_no_expiry(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert(paused={**PAUSED, "until": "2027-01-01T00:00:00Z", "replicas": 7})
+        await stage.tick()
+        assert stage.api.scaled() == [7]
+        assert stage.reason("ScalingActive") == "Pinned"
+        stage.upsert(generation=2)
+        await stage.tick()
+        assert stage.api.replicas != 7
+        assert "PauseExpired" not in {event["reason"] for event in stage.api.events}
+
+    play(scene)
+
+
+def test_what_is_stopped_is_neither_scaled_nor_restored(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.controller._switch.stopped = Problem("Stopped", "ConfigMap headstart/halt")
+        stage.upsert(onDelete="Restore")
+        status = await stage.tick()
+        assert stage.api.scaled() == []
+        assert stage.reason("ScalingActive") == "Stopped"
+        assert status["desiredReplicas"] != 4
+        stage.controller._switch.stopped = None
+        await stage.tick()
+        assert len(stage.api.scaled()) == 1
+        stage.controller._switch.stopped = Problem("Stopped", "ConfigMap headstart/halt")
+        stage.controller.forget(KEY, "policy-16")
+        await asyncio.gather(*stage.controller._others)
+        assert len(stage.api.scaled()) == 1
+
+    play(scene)
+
+
+def test_a_service_that_may_sleep_sleeps_and_wakes(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        FakeSource.rate = 0.2
+        sleep = {"activationRate": "0.5", "idleFor": "1m"}
+        stage.upsert(minReplicas=0, scaleToZero=sleep)
+        status = await stage.tick()
+        # The rates before its first decision are known: it was idle for longer than that.
+        assert stage.api.replicas == 0
+        FakeSource.rate = 5.0
+        status = await stage.tick()
+        assert stage.api.replicas >= 1
+        assert status["memory"]["busy"] == NOW + 15
+        FakeSource.rate = 0.2
+        for _ in range(3):
+            await stage.tick()
+            assert stage.api.replicas >= 1
+        stage.controller.forget(KEY, "policy-16")
+        stage.upsert(status=json.loads(json.dumps(stage.api.patches[-1][1]["status"])))
+        stage.upsert(generation=2, minReplicas=0, scaleToZero=sleep)
+        await stage.tick()
+        assert stage.api.replicas == 0
+        assert stage.reason("ScalingActive") == "Scaling"
+
+    play(scene)
+
+
+def test_zero_that_was_not_asked_for_is_left_alone(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.api.replicas = 0
+        stage.upsert()
+        await stage.tick()
+        assert stage.api.replicas == 0
+        assert stage.reason("ScalingActive") == "ScaledToZero"
+
+    play(scene)
