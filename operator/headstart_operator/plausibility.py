@@ -25,6 +25,9 @@ REASON = "TargetsVanished"
 # A fall that is worth a look, as a share of the highest rate within the query's range. A rate over
 # a minute falls over a minute: to wait until half of it is gone would be to follow the other half.
 FALL = 0.25
+# So many standard deviations of the requests that were counted within the query's range, as well:
+# those of a small service come and go by chance (Poisson), and it would be asked about all day.
+CHANCE_DEVIATIONS = 4.0
 # What is lost of the series, to explain a fall: so much of what is lost of the rate, and of the
 # series themselves so much at least. Targets do not carry equal shares.
 COMPARABLE = 0.5
@@ -136,10 +139,22 @@ def companion_of(query: str, targets_query: str | None) -> Companion | None:
     return Companion(f"count({selector})", reach) if selector else None
 
 
-def fallen(rates: Floats) -> bool:
-    """Whether the newest of some rates (the last) is far below the highest of them."""
-    newest = rates[-1] if len(rates) else math.nan
-    return bool(math.isfinite(newest) and newest < (1 - FALL) * np.nanmax(rates))
+def fallen(rates: Floats, reach: float) -> bool:
+    """Whether the newest of some rates is far below the highest of them.
+
+    Parameters
+    ----------
+    rates
+        Requests/s, the newest last, shape (T,); NaN: unknown.
+    reach
+        Over how much of the past each is taken, s; 0: unknown, and no fall is chance.
+    """
+    newest = float(rates[-1]) if len(rates) else math.nan
+    if not math.isfinite(newest):
+        return False
+    highest = float(np.nanmax(rates))
+    chance = CHANCE_DEVIATIONS * math.sqrt(max(highest, 0.0) / reach) if reach else 0.0
+    return highest - newest > max(FALL * highest, chance)
 
 
 def vanishing(
@@ -161,7 +176,7 @@ def vanishing(
     -------
     ``None``: the fall is what it looks like, or nobody can tell.
     """
-    if not fallen(rates) or not np.isfinite(series).any():
+    if not fallen(rates, 0.0) or not np.isfinite(series).any():
         return None
     counts = np.nan_to_num(series, nan=0.0)
     before, left = float(counts.max()), float(counts[-1])

@@ -477,7 +477,8 @@ class Service:
         grid = self.history.recent
         look = min(self.companion.look(grid.step), len(grid.rates))
         last = round(instant / grid.step)
-        doubtful = self.memory.vanished is not None or plausibility.fallen(grid.rates[-look:])
+        fallen = plausibility.fallen(grid.rates[-look:], self.companion.reach)
+        doubtful = self.memory.vanished is not None or fallen
         if not doubtful or grid.last != last:
             return None
         return Gap(grid.step, last - look + 1, last, grid.phase)

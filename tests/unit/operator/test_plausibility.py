@@ -66,19 +66,34 @@ def test_it_looks_as_far_back_as_the_rate_reaches() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "falls"),
+    ("rates", "reach", "falls"),
     [
-        ([100, 100, 74], True),
-        ([100, 100, 76], False),
-        ([NAN, 100, 40], True),
-        ([100, 40, NAN], False),
-        ([10, 100, 100], False),
-        ([0, 0, 0], False),
-        ([], False),
+        ([100, 100, 74], 60, True),
+        ([100, 100, 76], 60, False),
+        ([NAN, 100, 40], 60, True),
+        ([100, 40, NAN], 60, False),
+        ([10, 100, 100], 60, False),
+        ([0, 0, 0], 60, False),
+        ([], 60, False),
+        # 60 requests a minute are some 8 more or fewer by chance; that 31 are missing is none.
+        ([1, 1, 0.5], 60, False),
+        ([1, 1, 0.48], 60, True),
+        ([1, 1, 0.5], 0, True),
     ],
 )
-def test_a_fall_that_is_worth_a_look(rates: list[float], *, falls: bool) -> None:
-    assert fallen(np.array(rates)) is falls
+def test_a_fall_that_is_worth_a_look(rates: list[float], reach: float, *, falls: bool) -> None:
+    assert fallen(np.array(rates), reach) is falls
+
+
+@given(
+    rates=st.lists(st.floats(0, 1000), min_size=5, max_size=5),
+    series=st.integers(1, 100),
+    replicas=st.floats(0.01, 1),
+)
+def test_no_load_makes_targets_vanish_that_are_there(
+    rates: list[float], series: int, replicas: float
+) -> None:
+    assert vanishing(0.0, 15.0, np.array(rates), np.full(5, float(series)), replicas) is None
 
 
 @pytest.mark.parametrize(
