@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
-# All that a measurement reads: none of the 25 series of each policy.
+# All that a measurement reads, by the names of samples: none of the 25 series of each policy.
 NAMES = (
-    "headstart_tick_lag_seconds",
-    "headstart_kubernetes_request_seconds",
+    "headstart_tick_lag_seconds_bucket",
+    "headstart_tick_lag_seconds_count",
+    "headstart_kubernetes_request_seconds_count",
     "headstart_kubernetes_request_errors_total",
-    "headstart_prometheus_query_seconds",
+    "headstart_prometheus_query_seconds_count",
     "process_cpu_seconds_total",
     "process_resident_memory_bytes",
 )

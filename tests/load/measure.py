@@ -86,7 +86,7 @@ class Operator:
 
     def decisions(self) -> float:
         """Count the decisions since it started."""
-        reading = Reading.parse(time.time(), self._metrics(["headstart_tick_lag_seconds"]))
+        reading = Reading.parse(time.time(), self._metrics(["headstart_tick_lag_seconds_count"]))
         return reading.total("headstart_tick_lag_seconds_count")
 
     def _metrics(self, names: list[str] | tuple[str, ...]) -> str:

@@ -8,9 +8,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
-# A third up and down in ten minutes: with five requests/s per replica and three replicas, each
+# A third up and down in half an hour: with five requests/s per replica and three replicas, each
 # service is scaled every few minutes, as a busy afternoon would.
-PERIOD = 600.0
+PERIOD = 1800.0
 SWING = 0.33
 
 

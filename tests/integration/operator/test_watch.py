@@ -40,6 +40,7 @@ def gate(world: World) -> Iterator[Gate]:
     world.deployment("watched", 3)
     with Gate(world.cluster, "watch") as gate:
         yield gate
+        gate.cut()
 
 
 @pytest.fixture
