@@ -442,10 +442,13 @@ class Controller:
 
     async def _read_policy(self, service: Service, spec: Spec, now: float) -> None:
         """Read the artefact; a broken one leaves the last good one in place."""
+        asked = (service.key.namespace, spec.policy, now)
         try:
-            service.policy = await self._blocking(
-                self._artifacts.read, service.key.namespace, spec.policy, now
-            )
+            if spec.policy.config_map is None:
+                # One that came with the package was read once and for all: no thread needed.
+                service.policy = self._artifacts.read(*asked)
+            else:
+                service.policy = await self._blocking(self._artifacts.read, *asked)
             service.policy_problem = None
         except ArtifactError as error:
             kept = "the last good one decides" if service.policy else "replicas only grow"
