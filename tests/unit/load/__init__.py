@@ -1,0 +1,1 @@
+"""The parts of the operator's benchmark that need no cluster."""
