@@ -86,7 +86,7 @@ def test_a_rate_that_falls_with_its_targets_is_lost(
     assert min(held.values()) >= NOTICED
     # Longer than a late scrape, a lead time and a rate's own reach.
     before = operator.decisions("lost")
-    wait_until("more decisions", lambda: operator.decisions("lost") > before + 8)
+    wait_until("more decisions", lambda: operator.decisions("lost") > before + 6)
     assert {name: world.replicas(name) for name in held} == held
 
 
