@@ -272,8 +272,8 @@ def demotion_of(scoring: Scoring) -> str | None:
         return None
     regret = float(scoring.accounts.regret[0])
     return (
-        f"its choices cost ${regret:,.2f} more than the reactive formula would have, "
-        f"of ${scoring.regret_budget:,.2f} that they may"
+        f"its choices cost ${regret:,.2f} more than the reactive formula's "
+        f"(regret budget: ${scoring.regret_budget:,.2f})"
     )
 
 

@@ -25,7 +25,8 @@ def watch(loads: list[float], capacity: float | None, evidence: Evidence | None 
 
 def a_day(seed: int = 0, least: float = 0.3, most: float = 1.4, count: int = HOUR) -> list[float]:
     """Draw loads per replica, in declared capacities."""
-    return np.random.default_rng(seed).uniform(least, most, count).tolist()
+    loads: list[float] = np.random.default_rng(seed).uniform(least, most, count).tolist()
+    return loads
 
 
 @pytest.mark.parametrize("capacity", [0.5, 0.7, 0.8, 1.2, 1.3])

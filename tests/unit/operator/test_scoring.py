@@ -117,7 +117,7 @@ def test_a_wasteful_policy_gives_way_and_comes_back() -> None:
     assert service.desired == 6
     trusted, reason, message = policy_trusted(service.scoring)
     assert (trusted, reason) == (False, "Demoted")
-    assert "cost $1.00 more than the reactive formula would have, of $1.00" in message
+    assert "cost $1.00 more than the reactive formula's (regret budget: $1.00)" in message
     own, reactive = service.scoring.dollars(OWN), service.scoring.dollars(REACTIVE)
     assert own > reactive
     # What decides now is the formula: the two accounts grow alike.
