@@ -63,7 +63,9 @@ def main() -> int:
         path = f"{APPS}/namespaces/{namespace}/deployments/{NAME}"
         _deployment(cluster, namespace)
         seconds = _after_the_look(cluster, path, arguments.writes)
-        late = [_with_etcd_frozen(cluster, path) for _ in range(arguments.tries)]
+        tries = range(arguments.tries)
+        late = [_with_etcd_frozen(cluster, path, told=True) for _ in tries]
+        untold = [_with_etcd_frozen(cluster, path, told=False) for _ in tries]
     data: dict[str, Any] = {
         "writes": arguments.writes,
         "look_to_kernel_microseconds": {
@@ -75,6 +77,7 @@ def main() -> int:
         "left_seconds": LEFT,
         "sender_gave_up_seconds": [round(one.gave_up, 2) for one in late],
         "applied_after_that": sum(one.applied for one in late),
+        "applied_where_the_api_server_was_not_told": sum(one.applied for one in untold),
         "tries": len(late),
     }
     Console().print_json(json.dumps(data))
@@ -126,8 +129,11 @@ def _after_the_look(cluster: Cluster, path: str, writes: int) -> list[float]:
     return seconds
 
 
-def _with_etcd_frozen(cluster: Cluster, path: str) -> Late:
+def _with_etcd_frozen(cluster: Cluster, path: str, *, told: bool) -> Late:
+    """Scale while etcd stands still; ``told``: the API server knows when to give up."""
     api, fence = _api(cluster, LEFT)
+    if not told:
+        api._pool = _Untold(api._pool)  # type: ignore[assignment]
     before = int(cluster.api.get(path)["spec"]["replicas"])
     etcd = cluster.process("etcd")
     etcd.signal(signal.SIGSTOP)
@@ -144,6 +150,16 @@ def _with_etcd_frozen(cluster: Cluster, path: str) -> Late:
     # What etcd took in before it stood still, it works off at once.
     time.sleep(1.0)
     return Late(gave_up, int(cluster.api.get(path)["spec"]["replicas"]) != before)
+
+
+class _Untold:
+    """A pool that leaves out what tells the API server when to give up."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def request(self, method: str, url: str, **options: Any) -> Any:
+        return self._pool.request(method, url.partition("&timeout=")[0], **options)
 
 
 def _deployment(cluster: Cluster, namespace: str) -> None:

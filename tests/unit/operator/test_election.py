@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
+from click.testing import CliRunner
 from kubernetes import client
 from kubernetes.leaderelection.electionconfig import Config
 from kubernetes.leaderelection.leaderelection import LeaderElection
 
+from headstart_operator import election_flags
 from headstart_operator.election import Election, Lock, Rules, RulesError, _Over
 from headstart_operator.fence import Fence
 from tests.cluster import wait_until
@@ -18,6 +21,7 @@ from tests.unit.operator.test_fence import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 RULES = Rules("headstart", "ops")
 
@@ -207,3 +211,25 @@ def test_times_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(RulesError, match=message):
         Rules("headstart", "ops", **times)
+
+
+def test_the_flags_say_what_is_missing_or_contradicts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("POD_NAMESPACE", raising=False)
+    monkeypatch.setattr(election_flags, "_NAMESPACE", tmp_path / "none")
+
+    @click.command()
+    @election_flags.election_flags
+    def command(**flags: Any) -> None:
+        click.echo(election_flags.rules(**flags))
+
+    def told(*arguments: str) -> str:
+        return CliRunner().invoke(command, arguments).output
+
+    assert told() == "\n"
+    assert "needs the namespace of its Lease: set POD_NAMESPACE" in told("--leader-elect")
+    monkeypatch.setenv("POD_NAMESPACE", "ops")
+    assert told("--leader-elect") == f"{RULES}\n"
+    assert "must be more than" in told("--leader-elect", "--lease-duration", "10s")
+    assert "must be a duration such as 15s" in told("--leader-elect", "--retry-period", "soon")
