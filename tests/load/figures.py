@@ -126,7 +126,8 @@ class Figures:
     kubernetes_requests_per_tick, prometheus_requests_per_tick
         Its two parts.
     kubernetes_errors
-        Requests that the API server refused.
+        Requests that the API server refused, by HTTP status. 404 is the answer to questions such as
+        whether there is a stop switch, or KEDA.
     restart_seconds
         From the start of the process until every policy was decided for.
     """
@@ -146,7 +147,7 @@ class Figures:
     requests_per_tick: float
     kubernetes_requests_per_tick: dict[str, float]
     prometheus_requests_per_tick: float
-    kubernetes_errors: int
+    kubernetes_errors: dict[str, int]
     restart_seconds: float
 
     def to_json(self) -> dict[str, Any]:

@@ -188,6 +188,8 @@ def _figures(
     old = before.by(kube, "verb")
     verbs = {v: (n - old.get(v, 0)) / ticks for v, n in after.by(kube, "verb").items()}
     errors = "headstart_kubernetes_request_errors_total"
+    earlier = before.by(errors, "code")
+    refused = {code: n - earlier.get(code, 0) for code, n in after.by(errors, "code").items()}
     query = "headstart_prometheus_query_seconds_count"
     queries = (after.total(query) - before.total(query)) / ticks
     return Figures(
@@ -206,7 +208,7 @@ def _figures(
         requests_per_tick=round(sum(verbs.values()) + queries, 2),
         kubernetes_requests_per_tick={v: round(n, 3) for v, n in sorted(verbs.items())},
         prometheus_requests_per_tick=round(queries, 3),
-        kubernetes_errors=round(after.total(errors) - before.total(errors)),
+        kubernetes_errors={code: round(n) for code, n in refused.items() if n},
         restart_seconds=round(restart, 1),
     )
 

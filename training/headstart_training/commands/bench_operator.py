@@ -78,6 +78,7 @@ def table(figures: Figures) -> Table:
     shown.add_column("what")
     shown.add_column("figure", justify="right", no_wrap=True)
     kube = ", ".join(f"{v} {n:.2f}" for v, n in figures.kubernetes_requests_per_tick.items())
+    refused = ", ".join(f"{n} x {code}" for code, n in figures.kubernetes_errors.items())
     rows: list[tuple[str, Any]] = [
         ("ticks", f"{figures.ticks:,}"),
         ("tick lag, median", f"{figures.tick_lag_p50_seconds:.3f} s"),
@@ -94,7 +95,7 @@ def table(figures: Figures) -> Table:
             f"{sum(figures.kubernetes_requests_per_tick.values()):.2f}",
         ),
         ("  to Prometheus", f"{figures.prometheus_requests_per_tick:.2f}"),
-        ("requests that the API server refused", f"{figures.kubernetes_errors}"),
+        ("requests that the API server refused", refused or "none"),
     ]
     for row in rows:
         shown.add_row(*row)
