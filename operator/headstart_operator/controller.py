@@ -37,6 +37,7 @@ from headstart_operator.recorder import Recorder
 from headstart_operator.rehearsals import rehearsal_of
 from headstart_operator.resource import Mode
 from headstart_operator.rivals import Rivals, Target, target_of
+from headstart_operator.scoring import demotion_of
 from headstart_operator.service import Key, Service, Sight, situation
 from headstart_operator.sources.pool import Sources
 from headstart_operator.sources.prometheus import MOST_POINTS, RateError
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from headstart_operator.history import History
     from headstart_operator.metrics import Metrics
     from headstart_operator.pods import Census
-    from headstart_operator.resource import Spec
+    from headstart_operator.resource import Spec, TargetRef
     from headstart_operator.settings import Settings
     from headstart_operator.sources.pool import Source
 
@@ -277,8 +278,9 @@ class Controller:
         headroom = self._quotas.of(scale.path)
         sight = service.sight(spec, scale, census, instant, headroom)
         verdict = await self._batcher.decide(sight)
+        demoted = demotion_of(verdict.scoring) if verdict.scoring else None
         self._recorder.decision(
-            service.key, service.document, service.plan(spec), sight, verdict.decision
+            service.key, service.document, service.plan(spec), sight, verdict.decision, demoted
         )
         facts = service.judged(sight, verdict, census)
         self._rehearse(service, sight, verdict)
@@ -395,13 +397,8 @@ class Controller:
         """
         namespace = service.key.namespace
         try:
-            ref = spec.scale_target_ref
-            scale = self._targets.known(namespace, ref, now) or await self._blocking(
-                self._targets.read, namespace, ref, now
-            )
-            found = self._pods.find(namespace, scale.selector)
-            if found is None:
-                found = await self._blocking(pods.list_pods, self._api, namespace, scale.selector)
+            scale = await self._scale(namespace, spec.scale_target_ref, now)
+            found = await self._pods_of(namespace, scale.selector)
         except ApiError as error:
             raise TargetError("PodsUnreadable", f"pods cannot be listed: {error}") from error
         service.see_target(scale, now)
@@ -418,6 +415,20 @@ class Controller:
         if service.stopwatch is not None:
             service.measure(service.stopwatch.measure(found, now))
         return scale, await self._census(service, spec, scale, found, now)
+
+    async def _scale(self, namespace: str, ref: TargetRef, now: float) -> Scale:
+        """Return a workload's scale as it was read, or read it where it may have changed."""
+        known = self._targets.known(namespace, ref, now)
+        if known is not None:
+            return known
+        return await self._blocking(self._targets.read, namespace, ref, now)
+
+    async def _pods_of(self, namespace: str, selector: str) -> list[pods.Pod]:
+        """Return the pods that the watch knows, or list them where it knows nothing."""
+        known = self._pods.find(namespace, selector)
+        if known is not None:
+            return known
+        return await self._blocking(pods.list_pods, self._api, namespace, selector)
 
     async def _census(
         self, service: Service, spec: Spec, scale: Scale, found: list[pods.Pod], now: float

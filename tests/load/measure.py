@@ -90,7 +90,7 @@ class Operator:
         return reading.total("headstart_tick_lag_seconds_count")
 
     def _metrics(self, names: list[str] | tuple[str, ...]) -> str:
-        query = [("name[]", name) for name in names]
+        query = {"name[]": list(names)}
         return httpx.get(f"{self._url}/metrics", params=query, trust_env=False, timeout=30).text
 
 
