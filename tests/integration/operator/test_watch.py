@@ -30,7 +30,7 @@ REF = TargetRef(name="watched")
 
 def an_api(kubeconfig: Path) -> Api:
     configuration = client.Configuration()
-    config.load_kube_config(str(kubeconfig), client_configuration=configuration)
+    config.load_kube_config(str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
     return Api(configuration)
 
 
@@ -96,7 +96,12 @@ def test_a_watch_that_is_cut_says_nothing_and_comes_back_with_what_it_missed(
     world.set_replicas("watched", 4)
     gate.storm = None
     seen = []
-    wait_until("four pods", lambda: seen.append(counted()) or counted() == 4)
+
+    def four() -> bool:
+        seen.append(counted())
+        return seen[-1] == 4
+
+    wait_until("four pods", four)
     # Never an empty list in between.
     assert 0 not in seen
 
