@@ -27,6 +27,9 @@ COMMANDS = {
     "assist-reset": Source(
         "headstart_operator.assist_reset", "operator", "Put back floors that nobody prolongs."
     ),
+    "selftest": Source(
+        "headstart_operator.selftest", "operator", "See whether the operator serves a policy."
+    ),
     "status": Source(
         "headstart_operator.explain.commands", "explain", "Show all policies in one table."
     ),

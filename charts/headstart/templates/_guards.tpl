@@ -16,6 +16,9 @@
 {{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
 {{- fail "serviceAccount.create is false and serviceAccount.name is empty: every pod of the namespace would get the operator's rights; name a ServiceAccount" -}}
 {{- end -}}
+{{- if and .Values.assist.reset.enabled (not .Values.assist.enabled) -}}
+{{- fail "assist.reset.enabled is true and assist.enabled is false: the CronJob may not change what it would reset; set both" -}}
+{{- end -}}
 {{- include "headstart.credentialGuards" . -}}
 {{- range .Values.extraObjects -}}
 {{- $text := kindIs "string" . | ternary . (toYaml .) -}}

@@ -22,7 +22,10 @@ DELETE: Final = object()
 
 def sample(name: str) -> dict[str, Any]:
     """Sample policy that people are given, by the name of its file."""
-    policy: dict[str, Any] = yaml.safe_load((MANIFESTS / "samples" / f"{name}.yaml").read_text())
+    documents = yaml.safe_load_all((MANIFESTS / "samples" / f"{name}.yaml").read_text())
+    # Some bring the workload or its HPA along.
+    policies = (one for one in documents if one["kind"] == "ScalingPolicy")
+    policy: dict[str, Any] = next(policies)
     return policy
 
 
