@@ -201,26 +201,35 @@ def _row(policy: Document) -> dict[str, Any]:
 
 
 def _table(policies: Sequence[Document]) -> Table:
-    table = Table(title=f"{len(policies)} policies", title_justify="left", box=None, expand=True)
-    table.add_column("policy", overflow="fold", ratio=2)
+    table = Table(
+        title=f"{len(policies)} policies; replicas: ready+warming -> desired",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("policy", overflow="fold")
+    table.add_column("target", overflow="fold")
     table.add_column("mode", no_wrap=True)
-    table.add_column("target", overflow="fold", ratio=2)
-    for column in ("rate/s", "ready", "warming", "desired"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("candidate", no_wrap=True)
+    table.add_column("rate/s", justify="right", no_wrap=True)
+    table.add_column("replicas", justify="right", no_wrap=True)
     table.add_column("saved $", justify="right", no_wrap=True)
-    table.add_column("troubles", overflow="fold", ratio=2)
+    table.add_column("troubles", no_wrap=True)
     for policy in policies:
         row = _row(policy)
-        figures = (row[key] for key in ("rate", "ready", "warming", "desired"))
+        ready, warming, desired, rate = (
+            "?" if row[key] is None else str(row[key])
+            for key in ("ready", "warming", "desired", "rate")
+        )
         table.add_row(
             f"{row['namespace']}/{row['name']}",
+            row["target"].removeprefix("Deployment/"),
             row["mode"],
-            row["target"],
-            *("?" if value is None else str(value) for value in figures),
-            row["candidate"] or "",
+            rate,
+            f"{ready}+{warming} -> {desired}",
             row["savedDollars"] or "",
-            Text(row["troubles"], style="red") if row["troubles"] else Text("none", style="dim"),
+            Text(row["troubles"].replace(", ", "\n"), style="red")
+            if row["troubles"]
+            else Text("none", style="dim"),
         )
     return table
 
