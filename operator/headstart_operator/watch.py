@@ -171,6 +171,8 @@ class Watched(Generic[T]):
                 if self._version is None:
                     self._list()
                 self._follow(self._version or "")
+                # Whatever stands in between may end every stream at once.
+                self._rest(PAUSES[0])
             except ApiError as error:
                 if error.status:
                     # Expired, or refused: what came in between will not be told.
@@ -178,16 +180,15 @@ class Watched(Generic[T]):
                 self._failures += error.status != HTTPStatus.GONE
                 if self._failures == 1:
                     _log.warning("watching %s: %s", self._path, error)
-                pause = min(PAUSES[1], PAUSES[0] * 2.0**self._failures)
-                self._stopped.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret.
+                self._rest(min(PAUSES[1], PAUSES[0] * 2.0**self._failures))
             except Exception:  # noqa: BLE001 - see below.
                 # A document that parse does not understand must not be the end of all.
                 _log.exception("watching %s: a bug", self._path)
                 self._version = None
                 self._stopped.wait(PAUSES[1])
-            finally:
-                if self._connected:
-                    self._connected, self._heard = False, monotonic()
+
+    def _rest(self, longest: float) -> None:
+        self._stopped.wait(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret.
 
     def _list(self) -> None:
         """Read all, page by page."""
@@ -216,11 +217,14 @@ class Watched(Generic[T]):
         )
         with self._api.stream(self._path, SILENT, accept=self._accept(""), **query) as lines:
             self._connected, self._heard, self._failures = True, monotonic(), 0
-            for event in lines:
-                self._take(event["type"], event["object"])
-                self._heard = monotonic()
-                if self._stopped.is_set():
-                    return
+            try:
+                for event in lines:
+                    self._take(event["type"], event["object"])
+                    self._heard = monotonic()
+                    if self._stopped.is_set():
+                        return
+            finally:
+                self._connected, self._heard = False, monotonic()
 
     def _take(self, what: str, item: Document) -> None:
         if what == "ERROR":
