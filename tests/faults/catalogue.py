@@ -156,15 +156,15 @@ def watches_cut(rig: Rig) -> Iterator[float]:
     rig.set_least(1)
 
 
-def storm(status: int) -> Callable[[Rig], AbstractContextManager[float]]:
-    """Answer two of three requests with ``status`` for some seconds."""
+def storm(status: int, seconds: float = 8.0) -> Callable[[Rig], AbstractContextManager[float]]:
+    """Answer two of three requests with ``status`` for so many seconds."""
 
     @contextmanager
     def strike(rig: Rig) -> Iterator[float]:
         for replica in rig.replicas:
             replica.gate.storm = Storm(status, 0.67)
         rig.rise()
-        _wait(8.0)
+        _wait(seconds)
         for replica in rig.replicas:
             replica.gate.storm = None
         yield now()

@@ -24,8 +24,7 @@ CHOICE = {
     "killed": (catalogue.leader_killed, 12.0),
     "handed-over": (catalogue.leader_ended, 8.0),
     "frozen": (catalogue.leader_frozen, 12.0),
-    "storm": (catalogue.storm(500), 12.0),
-    "clock-behind": (catalogue.clock_jump(-3600.0), 12.0),
+    "storm": (catalogue.storm(500, seconds=4.0), 12.0),
 }
 
 
