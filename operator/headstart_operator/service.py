@@ -14,6 +14,7 @@ import numpy as np
 from headstart_operator import assist, plausibility
 from headstart_operator import contest as contests
 from headstart_operator.contest import Contest
+from headstart_operator.doubts import Fall, doubts, judged, recovers
 from headstart_operator.events import Chronicle, Subject
 from headstart_operator.forecasts import Forecasts
 from headstart_operator.history import Gap, History, phase_of
@@ -450,17 +451,9 @@ class Service:
             return "no trained policy can be read"
         if self.memory.vanished is not None:
             return "targets vanished"
-        if self._recovering():
+        if self.history is not None and recovers(self.history):
             return "the rate has only just returned"
         return self.stand.brief if self.stand else None
-
-    def _recovering(self) -> bool:
-        """Whether the rate has been back, after a loss, for less than half a lead time."""
-        if self.history is None:
-            return False
-        grid = self.history.recent
-        samples = max(FRESH_INTERVALS, math.ceil(self.history.profile.horizon / grid.step / 2))
-        return plausibility.recovering(grid.rates, samples)
 
     @property
     def companion(self) -> plausibility.Companion | None:
@@ -474,29 +467,15 @@ class Service:
         """Name the instants at which to ask the companion query; ``None``: there is no need to."""
         if self.companion is None or self.history is None:
             return None
-        grid = self.history.recent
-        look = min(self.companion.look(grid.step), len(grid.rates))
-        last = round(instant / grid.step)
-        fallen = plausibility.fallen(grid.rates[-look:], self.companion.reach)
-        doubtful = self.memory.vanished is not None or fallen
-        if not doubtful or grid.last != last:
-            return None
-        return Gap(grid.step, last - look + 1, last, grid.phase)
+        return doubts(self.history.recent, self.companion, self.memory.vanished, instant)
 
     def weigh(self, gap: Gap, series: Floats) -> None:
-        """Take rates that fell with their targets for unknown; ``series`` as they were in a gap."""
-        companion, history, spec = self.companion, self.history, self.spec
-        if companion is None or history is None or spec is None:
+        """Judge a fall by the series that contributed in a gap."""
+        if self.companion is None or self.history is None or self.spec is None:
             return
-        rates = history.recent.rates[-len(series) :]
-        vanished = self.memory.vanished
-        if vanished is None:
-            first = gap.first * gap.step
-            vanished = plausibility.vanishing(first, gap.step, rates, series, self.lately.share)
-        else:
-            settle = plausibility.SETTLE_TIMES * spec.guardrails.on_metric_loss.after
-            now, reach = gap.last * gap.step, companion.reach
-            vanished = plausibility.go_on(vanished, now, rates[-1], series[-1], reach, settle)
+        settle = plausibility.SETTLE_TIMES * self.spec.guardrails.on_metric_loss.after
+        fall = Fall(gap, self.history.recent.rates[-len(series) :], series, self.lately.share)
+        vanished = judged(fall, self.companion, self.memory.vanished, settle)
         self.memory = replace(self.memory, vanished=vanished)
 
     def blank(self) -> None:
