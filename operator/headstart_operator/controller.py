@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from headstart_operator import events, logs, pods, rollouts
+from headstart_operator import events, logs, podless, pods, rollouts
 from headstart_operator import sli as slis
 from headstart_operator import status as statuses
 from headstart_operator.artifacts import Artifacts
@@ -425,6 +425,9 @@ class Controller:
 
     async def _pods_of(self, namespace: str, selector: str) -> list[pods.Pod]:
         """Return the pods that the watch knows, or list them where it knows nothing."""
+        if not selector:
+            # It would find every pod of the namespace; replicas that are no pods have none.
+            return []
         known = self._pods.find(namespace, selector)
         if known is not None:
             return known
@@ -449,7 +452,9 @@ class Controller:
             # It would only say more precisely what the pods show.
             return census
         service.ordering = rollouts.Ordering.of(workload, scale.uid)
-        return count(rollouts.read(workload))
+        since = service.replicas_since
+        machines = podless.count(workload, scale.replicas, now, service.lead_time, since)
+        return machines if machines and not found else count(rollouts.read(workload))
 
     async def _read_policy(self, service: Service, spec: Spec, now: float) -> None:
         """Read the artefact; a broken one leaves the last good one in place."""

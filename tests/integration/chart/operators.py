@@ -26,7 +26,8 @@ def installed(
         *("install", RELEASE, CHART, f"--namespace={NAMESPACE}", "--create-namespace"),
         *("--set", f"metrics.port={port}", "--set", f"prometheus.address={prometheus}"),
         *("--set", "artifactConfigMaps={trained}"),
-        "--set=replicas=1,leaderElection.enabled=false",
+        # One of the two runs here: they would share this machine's ports.
+        "--set=replicas=1",
         *arguments,
     )
     try:

@@ -127,7 +127,7 @@ def test_helm_test_sees_the_operator_work(
     where = [f"--set=watchNamespaces={{{namespace}}}"] if scope == "namespaced" else []
     # One replica: two would share this machine's ports.
     settings = [
-        "--set=replicas=1,leaderElection.enabled=false",
+        "--set=replicas=1",
         f"--set=metrics.port={free_port()},prometheus.address={prometheus().url}",
     ]
     release = (RELEASE, f"--namespace={NAMESPACE}")
