@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -76,7 +77,10 @@ class Stopwatch:
         now
             Seconds since the epoch.
         """
-        young = [pod for pod in pods if pod.created >= self.since and pod.uid not in self._done]
+        # Timestamps are whole seconds: a pod of the second in which we began came after us, or is
+        # as good as new.
+        since = math.floor(self.since)
+        young = [pod for pod in pods if pod.created >= since and pod.uid not in self._done]
         fresh = [pod for pod in young if pod.ready_since is not None]
         alive = {pod.uid for pod in pods}
         gone = [waiting for uid, waiting in self._waiting.items() if uid not in alive]

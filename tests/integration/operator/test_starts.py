@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DELAY = "pod-ready.stage.kwok.x-k8s.io/delay"
 # 26 requests/s at 5 each need 5.2 replicas; the policy asks for half as many again.
 LOAD, REPLICAS = 26, 8
-SLOW = 9
+SLOW = 15
 
 
 @pytest.fixture(scope="module", autouse=True)

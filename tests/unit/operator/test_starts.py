@@ -23,6 +23,11 @@ def test_starts_are_measured_once_and_only_of_pods_that_we_saw_coming() -> None:
     assert watch.measure([young, slow._replace(ready_since=500.0)], NOW) == []
 
 
+def test_a_pod_of_the_second_in_which_we_began_to_look_is_measured() -> None:
+    assert Stopwatch(since=100.9).measure([a_pod("a", 100, 130)], NOW) == [Start("t", 100, 30)]
+    assert Stopwatch(since=101.0).measure([a_pod("a", 100, 130)], NOW) == []
+
+
 def test_a_start_has_stages() -> None:
     pod = a_pod("a", 100, 160)._replace(scheduled=103.0, running_since=140.0)
     (start,) = Stopwatch(since=0).measure([pod], NOW)
