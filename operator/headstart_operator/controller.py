@@ -627,6 +627,8 @@ class Controller:
             kind = events.WARNING
         elif condition["type"] == "Ready" and before.get("conditions"):
             kind = events.NORMAL
+        elif condition["reason"] in statuses.TOLD:
+            kind = events.NORMAL
         else:
             return
         same = condition["type"]

@@ -43,6 +43,8 @@ _LIMITS = {"onMetricLoss": "RateLost", "history": "HistoryLoading"}
 # Reasons of ScalingActive while people's orders replace the policy's decisions.
 PAUSED, PINNED = "Paused", "Pinned"
 ORDERED = frozenset({PAUSED, PINNED})
+# Reasons of conditions that are no warning, and that someone will ask about afterwards.
+TOLD = ORDERED | {"Stopped", "Events", "Quota"}
 
 
 class Problem(NamedTuple):
@@ -281,7 +283,7 @@ def _lead_time_stable(facts: Facts, measured: LeadTimes, now: float) -> _Verdict
         return False, "OutsideEnvelope", f"{facts.outside}: the reactive formula decides"
     if change := measured.changed(now):
         return False, "LeadTimeChanged", change
-    if not measured.starts:
+    if measured.summary is None:
         return None, "NotMeasured", "No start was measured yet: spec.leadTime.default counts."
     return True, "AsMeasured", "Starts take as long as they did."
 

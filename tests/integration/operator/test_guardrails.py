@@ -118,6 +118,7 @@ def test_replicas_are_there_when_a_known_event_starts(world: World, load: Export
     assert start - 8 < time.time() < start
     reason = wait_limit(world, "event", "events")
     assert reason == "sale: minReplicas = 12"
+    world.wait_event("event", "Events")
     world.wait_replicas("event", REPLICAS, REPLICAS)
     assert time.time() > start + 2
 
@@ -154,6 +155,7 @@ def test_a_pin_holds_and_says_who_until_when_and_why(world: World) -> None:
     condition = world.wait_condition("pinned", "ScalingActive", "False", "Pinned")
     assert "pinned at 7 by ana until" in condition["message"]
     assert condition["message"].endswith(": load test")
+    assert world.wait_event("pinned", "Pinned")["type"] == "Normal"
     assert world.condition("pinned", "Ready")["status"] == "True"
     world.change("pinned", paused=None)
     world.wait_replicas("pinned", REPLICAS, REPLICAS)
@@ -176,6 +178,7 @@ def test_a_pause_expires_by_itself_and_says_so(world: World) -> None:
 def test_no_more_is_asked_for_than_the_quota_admits(world: World) -> None:
     world.wait_replicas("quota", 4, 4)
     condition = world.wait_condition("quota", "ScalingLimited", "True", "Quota")
+    world.wait_event("quota", "Quota")
     for words in ("ResourceQuota team: pods hard = 4", "1 per replica"):
         assert words in condition["message"]
     wait_until("all to be ready", lambda: world.status("quota").get("readyReplicas") == 4)
@@ -216,6 +219,7 @@ def test_one_switch_stops_all_scaling(world: World, load: Exporter) -> None:
     for name in ("stopped", "pinned"):
         condition = world.wait_condition(name, "ScalingActive", "False", "Stopped")
         assert "set by ana: database is down" in condition["message"]
+        world.wait_event(name, "Stopped")
     load.set("stopped", 3 * LOAD)
     wait_until("more to be wanted", lambda: world.status("stopped")["desiredReplicas"] > REPLICAS)
     assert world.replicas("stopped") == REPLICAS
