@@ -65,7 +65,8 @@ def decide_together(sights: Sequence[Sight]) -> list[Verdict]:
         asked = recommend(policy, observation)
         at = situation(sights, observation, asked.outside)
     scored = score(sights, observation, at)
-    at = replace(at, demoted=scored.demoted)
+    if any(scored.demoted):
+        at = replace(at, demoted=scored.demoted)
     decisions = decide(asked, at)
     expected = forecast(observation).tolist()
     noted = scored.remember(asked, decisions, at)

@@ -47,8 +47,9 @@ class Recorder:
         history: History,
         sight: Sight,
         decision: Decision,
+        demoted: str | None,
     ) -> None:
-        """Write one decision, and before it what a replay lacks."""
+        """Write one decision, and before it what a replay lacks; ``demoted``: why the policy is."""
         if self._file is None:
             return
         if sight.policy is not None:
@@ -77,7 +78,7 @@ class Recorder:
                 for index in range(first, grid.last + 1)
             ],
             observation=sight.observation.to_json(),
-            situation=_situation(sight),
+            situation={**_situation(sight), "demoted": demoted},
             scores=sight.selection.scores.to_json() if sight.selection else None,
             artifact=sight.policy.digest if sight.policy else None,
             decision=decision.to_json(),

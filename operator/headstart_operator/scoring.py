@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -195,7 +195,7 @@ class Scored:
     profiles: Profiles
     ready: Ints
 
-    @property
+    @cached_property
     def demoted(self) -> list[str | None]:
         """Why each policy has lost its say; ``None``: it has it."""
         return [demotion_of(scoring) for scoring in self.scorings]

@@ -88,6 +88,7 @@ def replay(
         limits=[spec.limits() for spec in specs],
         memories=[Memory.from_json(s["behavior"]) for s in at],
         raise_only=[s["raiseOnly"] for s in at],
+        demoted=[s["demoted"] for s in at],
         events=[_read(Floor, s["orders"]["event"]) for s in at],
         pauses=[_read(Pause, s["orders"]["pause"]) for s in at],
         quotas=[_read(Headroom, s["orders"]["quota"]) for s in at],
