@@ -303,6 +303,29 @@ def test_a_rate_that_falls_with_its_targets_is_lost(
     play(scene)
 
 
+def test_after_a_loss_the_first_samples_lower_nothing(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        for _ in range(3):
+            await stage.tick()
+        held = stage.api.replicas
+        monkeypatch.setattr(FakeSource, "rate", np.nan)
+        for _ in range(6):
+            await stage.tick()
+        assert stage.reason("RateAvailable") == "NoSeries"
+        monkeypatch.setattr(FakeSource, "rate", 4.0)
+        # Half of the lead time of five minutes: ten samples.
+        for _ in range(9):
+            await stage.tick()
+            assert stage.api.replicas == held
+        await stage.tick()
+        assert stage.api.replicas < held
+
+    play(scene)
+
+
 def test_an_api_server_that_is_away_is_a_reason_and_no_crash(play: Any) -> None:
     async def scene(stage: Stage) -> None:
         stage.upsert()
