@@ -22,6 +22,7 @@ VERSION = 1
 # As in the CRD; many times what there ever is.
 MOST_TEXT = 262_144
 DEEPEST = 8
+MOST_ITEMS = 4096
 # Beyond this a float does not count by ones.
 MOST_NUMBER = 2.0**53
 _NOT_OURS = (
@@ -123,6 +124,8 @@ def _unpacked(document: Mapping[str, Any] | None) -> Mapping[str, Any]:
 def _check(value: object, deepest: int) -> None:
     if deepest == 0:
         raise ValueError("memory is too deep")
+    if isinstance(value, dict | list | str) and len(value) > MOST_ITEMS:
+        raise ValueError(f"memory has {len(value)} items in one place, at most {MOST_ITEMS}")
     if isinstance(value, dict | list):
         for child in value.values() if isinstance(value, dict) else value:
             _check(child, deepest - 1)

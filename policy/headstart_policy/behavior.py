@@ -101,8 +101,8 @@ class Memory:
             return Memory()
         changes = (*self.changes, Sample(now, change)) if change else self.changes
         return Memory(
-            _since(now - horizon, _thin((*self.recommendations, Sample(now, wanted)))),
-            _since(now - horizon, changes),
+            _between(now - horizon, now, _thin((*self.recommendations, Sample(now, wanted)))),
+            _between(now - horizon, now, changes),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -209,5 +209,6 @@ def _thin(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
     return samples
 
 
-def _since(time: float, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    return tuple(sample for sample in samples if sample.time > time)
+def _between(start: float, end: float, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    # What is from the future was noted by a clock that was set back since: it would never be old.
+    return tuple(sample for sample in samples if start < sample.time <= end)
