@@ -242,7 +242,8 @@ class Service:
         if self.memory.contest.uid != scale.uid or self.stopwatch is None:
             self.stopwatch = Stopwatch(since=now)
         if self.replicas != scale.replicas:
-            self.replicas_since = now if self.replicas is not None else None
+            # At the first sight too: pods that are missing a lead time later do not come.
+            self.replicas_since = now
             self.replicas = scale.replicas
         if self.companion is not None:
             self.lately = self.lately.see(now, scale.replicas, self.companion.reach)
