@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from headstart_policy.artifact import Policy
     from headstart_policy.guardrails import Guardrails
     from headstart_policy.profile import Objective, Profile
-    from headstart_policy.types import Floats
+    from headstart_policy.types import Floats, Ints
 
 # Prices that are tried, from the least to the most that the policy was trained for.
 PRICES = 17
@@ -259,6 +259,14 @@ def least_that_keeps(
     return prices[low]
 
 
+class Played(NamedTuple):
+    """What came of a rehearsal, each of shape (T,)."""
+
+    desired: Ints
+    violation: Floats
+    """Probability that the SLO was missed; NaN where the rate is unknown."""
+
+
 @dataclass(frozen=True)
 class Rehearsal:
     """The newest load of one service, and what decided on it, to be played at other prices.
@@ -295,10 +303,15 @@ class Rehearsal:
         return max(low, 1e-3) / stake * (1 + 1e-9), min(high, 1e9) / stake * (1 - 1e-9)
 
     def bad_share(self, multiple: float) -> float:
-        """Share of the played time that would have been under the SLO.
+        """Share of the played time that would have been under the SLO; NaN: no rate is known."""
+        violation = self.play(multiple).violation
+        known = np.isfinite(violation)
+        return float(violation[known].mean()) if known.any() else math.nan
 
-        What the network would have asked for at each step after the guardrails, with the violation
-        cost ``multiple`` times what is declared; NaN where no rate is known.
+    def play(self, multiple: float) -> Played:
+        """Play the newest steps with the violation cost ``multiple`` times what is declared.
+
+        What the network would have asked for at each step, after the guardrails.
         """
         profile = hedged(self.profile, multiple)
         steps = min(LONGEST_REHEARSAL, len(self.rates) - 1)
@@ -323,8 +336,6 @@ class Rehearsal:
         ready = ready_path(desired[None], lead, desired[:1])[0]
         came = self.rates[-steps:]
         known = np.isfinite(came) & np.isfinite(newest)
-        if not known.any():
-            return math.nan
         outcome = expected_outcome(
             np.where(known, came, 0.0),
             ready,
@@ -332,7 +343,7 @@ class Rehearsal:
             observation.profiles,
             observation.profiles.capacity_correlation,
         )
-        return float(outcome.violation[known].mean())
+        return Played(desired, np.where(known, outcome.violation, np.nan))
 
     def _observe(self, profile: Profile, steps: int) -> Observation:
         """Look at the load at each of the newest steps but the last, one a row."""
