@@ -43,7 +43,8 @@ def busy_until(
         known = np.flatnonzero(np.isfinite(grid.rates))
         oldest = (grid.first + int(known[0])) * grid.step if known.size else time
         before = 0.0 if asleep else oldest
-    return max(before, seen if seen is not None else before)
+    # What a clock that was set back since has noted lies ahead: it would keep awake for as long.
+    return min(time, max(before, seen if seen is not None else before))
 
 
 def activation(rules: ScaleToZero, busy: float, time: float) -> Activation:

@@ -15,9 +15,13 @@ import numpy as np
 import pytest
 import yaml
 
+from headstart_policy.behavior import Behavior, Memory
+from headstart_policy.decision import Recommendation, decide, remember
+from headstart_policy.guardrails import Guardrails
 from headstart_training.baselines.hpa_manifest import from_manifest
 from tests.cluster import APPS, wait_until
 from tests.integration.baselines.metrics import MetricsApi, Script, Sync, Target
+from tests.unit.policy.build import a_situation
 from tests.unit.training.plain import a_world
 
 if TYPE_CHECKING:
@@ -36,6 +40,9 @@ UP = [3.5, 17.5, 17.5, 49.0, 49.0]
 CALM = [53.0, 53.9, 54.0, 50.4, 50.0]
 DOWN = [45.0, 24.5, 35.0, 24.5, 3.5, 3.5, 3.5, 0.0, 0.0]
 FIGURES = [*UP, *CALM, *DOWN]
+# Of a target of 3.5 these are whole replicas: what an HPA would see of a policy's recommendations
+# at a target of 1. Of 14, 15 is within 10 % and 16 is not; 13 is, and 12 is not.
+WISHES = [1, 5, 5, 14, 14, 15, 16, 16, 15, 14, 13, 12, 7, 10, 7, 1, 1, 0, 0]
 
 BEHAVIORS = {
     "none": "null",
@@ -92,6 +99,13 @@ BEHAVIORS = {
     """,
 }
 
+WHOLE = "whole-"
+BEHAVIORS |= {f"{WHOLE}{name}": rules for name, rules in BEHAVIORS.items() if name != "none"}
+
+
+def _figures(name: str) -> list[float]:
+    return [3.5 * wish for wish in WISHES] if name.startswith(WHOLE) else FIGURES
+
 
 def _manifest(name: str) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(f"""
@@ -131,7 +145,7 @@ def _start(cluster: Cluster, namespace: str, metrics: MetricsApi, name: str) -> 
     wait_until("two pods", lambda: cluster.api.get(scale)["status"]["replicas"] == 2)
     hpas = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
     metrics.scripts[name] = Script(
-        FIGURES,
+        _figures(name),
         BEAT,
         lambda: Target(cluster.api.get(f"{hpas}/{name}"), cluster.api.get(scale)),
     )
@@ -151,7 +165,7 @@ def _disturbed(script: Script, name: str) -> list[str]:
         if times[k] - times[k - ago] >= window - MARGIN
     ]
     setting = from_manifest(_manifest(f"{name}-0"), CAPACITY)
-    syncs = list(zip(script.syncs, FIGURES, strict=False))
+    syncs = list(zip(script.syncs, _figures(name), strict=False))
     miscounted = [k for k, (sync, figure) in enumerate(syncs) if _miscounts(setting, sync, figure)]
     return late + [f"sync {k} counted other pods" for k in miscounted]
 
@@ -201,8 +215,40 @@ def test_each_sync_decides_what_is_played(
     if disturbed:
         pytest.skip(f"this machine is too busy for a sync each {BEAT:g} s: {disturbed}")
     setting = replace(from_manifest(_manifest(f"{name}-0"), CAPACITY), sync=BEAT)
-    world = a_world([*FIGURES, 0.0], initial=2, interval=BEAT, lead=2 * BEAT)
+    world = a_world([*_figures(name), 0.0], initial=2, interval=BEAT, lead=2 * BEAT)
     # The decision of a sync is found at the next one.
     decided = [sync.replicas for sync in script.syncs[1:]]
     np.testing.assert_array_equal(decided, setting.path(world)[0])
     assert max(decided) > 2, "nothing was ever scaled"
+
+
+@pytest.mark.parametrize("name", [name for name in BEHAVIORS if name.startswith(WHOLE)])
+def test_the_guardrail_limits_what_a_policy_wants_as_the_hpa_does(
+    scripts: dict[str, tuple[Script, list[str]]], name: str
+) -> None:
+    """Fed with what is wanted, at the times of the real syncs, it decides what they decided."""
+    script, disturbed = scripts[name]
+    if disturbed:
+        pytest.skip(f"this machine is too busy for a sync each {BEAT:g} s: {disturbed}")
+    hpa = from_manifest(_manifest(f"{name}-0"), CAPACITY)
+    assert hpa.behavior is not None
+    rules = Behavior(
+        replace(hpa.behavior.up, tolerance=hpa.up_tolerance),
+        replace(hpa.behavior.down, tolerance=hpa.down_tolerance),
+    )
+    memory, limits = Memory(), Guardrails(hpa.most, hpa.least, behavior=rules)
+    current, decided = 2, []
+    for sync, wish in zip(script.syncs[:-1], WISHES, strict=False):
+        at = a_situation(
+            now=np.array([sync.time]),
+            current=np.array([current]),
+            rate=np.array([0.0]),
+            limits=[limits],
+            memories=[memory],
+        )
+        asked = Recommendation(["network"], np.array([wish]), np.array([np.nan]), [None])
+        (decision,) = decide(asked, at)
+        memory = remember(decision, at, 0)
+        current = decision.desired
+        decided.append(current)
+    assert decided == [sync.replicas for sync in script.syncs[1:]]

@@ -209,6 +209,8 @@ BAD = [
     Bad("spec.guardrails.reactiveFloor.utilization", "1.01", _UTILIZATION),
     Bad("spec.guardrails.reactiveFloor.utilization", 90, _UTILIZATION),
     Bad(f"{_BEHAVIOR}.stabilizationWindowSeconds", 3601, "should be less than or equal to 3600"),
+    Bad(f"{_BEHAVIOR}.tolerance", "1.5", "must be a quantity from 0 to 1"),
+    Bad(f"{_BEHAVIOR}.tolerance", -1, "must be a quantity from 0 to 1"),
     Bad(f"{_BEHAVIOR}.selectPolicy", "Least", 'supported values: "Max", "Min", "Disabled"'),
     Bad(
         f"{_BEHAVIOR}.policies",

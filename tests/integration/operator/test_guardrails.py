@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.cluster import CORE, ApiError, wait_until
+from tests.integration.operator.world import WIDE, an_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +94,10 @@ def operator(world: World, load: Exporter, monitoring: Prometheus) -> Iterator[O
     a_service(
         "blocked", paused={"until": instant(3600), "reason": "costs", "by": "ben", "block": "Up"}
     )
+    # Four times the demand, by a policy that was trained for two replicas at most.
+    envelope = replace(WIDE, demand=(0.0, 2.0))
+    world.config_map("narrow", an_artifact(4.0, envelope))
+    a_service("narrow", policy={"configMap": {"name": "narrow", "key": "policy"}})
     a_service("stopped")
     a_service("paused", paused={"until": instant(20), "reason": "migration", "by": "ana"})
     with world.start_operator(monitoring.url) as running:
@@ -148,6 +154,14 @@ def test_an_expected_factor_does_not_feed_on_the_load_that_it_foresaw(
     world.wait_replicas("factor", 13, 13)
     # The counter's rate is a hair off.
     assert re.search(r"3 x the (19|18\.\d*|19\.\d*) req", wait_limit(world, "factor", "events"))
+
+
+def test_outside_of_the_envelope_the_reactive_formula_decides(world: World) -> None:
+    # 19 requests/s at 70 % of 5 each.
+    world.wait_replicas("narrow", 6, 6)
+    condition = world.wait_condition("narrow", "InEnvelope", "False", "OutsideEnvelope")
+    assert re.match(r"demand = 3\.\d*, trained for \[0, 2\]", condition["message"])
+    assert world.wait_event("narrow", "OutsideEnvelope")["type"] == "Warning"
 
 
 def test_a_pin_holds_and_says_who_until_when_and_why(world: World) -> None:

@@ -34,6 +34,7 @@ ARTIFACTS = (
     "wasteful",
     "lean",
     "constant",
+    "narrow",
     "random",
     "turning",
     "truncated",

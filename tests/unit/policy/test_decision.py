@@ -90,6 +90,27 @@ def test_outside_of_the_envelope_says_which_bound() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("bounds", "left"),
+    [
+        ({"demand": (10, 20)}, "demand = 5"),
+        ({"ramp": (1.5, 2)}, "ramp = 1"),
+        ({"lead_steps": (1, 4)}, "lead_steps = 5"),
+        ({"stake": (0, 10)}, "stake = 4000"),
+        ({"worth": (0, 1)}, "worth = 5.4"),
+        ({"slo": (0.1, 0.2)}, "slo = 0.995"),
+        # A service of which nothing is known has left nothing.
+        ({}, None),
+    ],
+)
+def test_every_bound_of_the_envelope_is_watched(
+    bounds: dict[str, tuple[float, float]], left: str | None
+) -> None:
+    observation = an_observation(np.array([[25.0] * 50]))
+    (outside,) = recommend(a_policy(replace(WIDE, **bounds)), observation).outside
+    assert (outside and outside.partition(",")[0]) == left
+
+
 def test_the_reactive_candidate_is_the_formula() -> None:
     recommendation = recommend_reactive(an_observation(np.full((1, 50), 70.0)))
     assert recommendation.candidate == ["reactive"]
