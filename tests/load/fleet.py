@@ -82,7 +82,7 @@ class Fleet:
             progress("waiting for pods", ready, wanted)
             return ready >= wanted
 
-        wait_until(f"{wanted} ready pods", all_ready, timeout=900, every=3.0)
+        wait_until(f"{wanted} ready pods", all_ready, timeout=900, every=10.0)
 
     def create_policies(self, cluster: Cluster, progress: Progress) -> None:
         """Make the policies, in mode Auto."""

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ CHART = ROOT / "charts" / "headstart"
 HEADSTART = Path(sys.executable).parent / "headstart"
 SYSTEM = "headstart-system"
 SCRAPE_SECONDS = 5.0
+# Niceness of the operator.
+FAVOURED = -10
 # Until the first decisions, the loading of histories and the imports no longer count.
 WARM_UP = 45.0
 
@@ -63,6 +65,10 @@ class Operator:
     def start(self) -> None:
         """Start it, or start it again; it need not be ready."""
         self._process = Process("operator", self._command, log=self.log, env=self._environment)
+        # The control plane and what else runs here would take its core away, as on no node that
+        # keeps to requests of CPU. Only root may.
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, FAVOURED)
 
     def stop(self, grace: float = 10.0) -> None:
         """End it."""
