@@ -6,6 +6,7 @@ does not notice. So no label takes values from a policy, an error or a candidate
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -82,7 +83,9 @@ class Metrics:
         )
         for gauge, value in values:
             if value is None:
-                gauge.remove_by_labels({"namespace": namespace, "policy": name})
+                # Not by labels: that looks through the series of all policies.
+                with suppress(KeyError):
+                    gauge.remove(namespace, name)
             else:
                 gauge.labels(namespace, name).set(value)
         for condition in conditions:

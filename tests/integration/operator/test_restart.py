@@ -86,7 +86,9 @@ def a_powerless(world: World) -> Path:
     read = ["get", "list", "watch"]
     rules = [
         {"apiGroups": ["headstart.dev"], "resources": ["scalingpolicies"], "verbs": read},
-        {"apiGroups": [""], "resources": ["pods", "configmaps"], "verbs": read},
+        {"apiGroups": [""], "resources": ["pods", "configmaps", "resourcequotas"], "verbs": read},
+        {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "verbs": read},
+        {"apiGroups": ["keda.sh"], "resources": ["scaledobjects"], "verbs": read},
         {"apiGroups": ["apps"], "resources": ["deployments", "deployments/scale"], "verbs": read},
     ]
     metadata = {"name": name, "namespace": world.namespace}

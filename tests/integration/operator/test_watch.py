@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,13 +41,19 @@ def gate(world: World) -> Iterator[Gate]:
     world.deployment("watched", 3)
     with Gate(world.cluster, "watch") as gate:
         yield gate
-        gate.cut()
 
 
 @pytest.fixture
-def api(world: World, gate: Gate) -> Api:
+def api(world: World, gate: Gate) -> Iterator[Api]:
     token = world.cluster.token_for(world.namespace, "headstart-operator")
-    return an_api(gate.kubeconfig(world.cluster, token, world.namespace))
+    api = an_api(gate.kubeconfig(world.cluster, token, world.namespace))
+    yield api
+    # Those that were told to stop wait for news.
+    gate.cut()
+    for thread in threading.enumerate():
+        if thread.name.startswith("watch "):
+            thread.join(10)
+    api._pool.clear()
 
 
 @pytest.fixture
