@@ -101,10 +101,6 @@ class Autoscalers:
         arguments = ("apply", "--server-side", "--force-conflicts", f"--field-manager={manager}")
         self._kubectl(*arguments, "-f", "-", stdin=json.dumps(document))
 
-    def delete(self, kind: str, name: str) -> None:
-        """Delete one."""
-        self._kubectl("delete", kind, name)
-
     def patch_hpa(self, name: str, **spec: Any) -> None:
         """Change an HPA's spec by hand."""
         self._kubectl("patch", "hpa", name, "--type=merge", "-p", json.dumps({"spec": spec}))

@@ -42,6 +42,7 @@ ARGO = {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/argo"}
 # Loads that jump as these do would cost any policy its trust, and the formula asks for others.
 UNJUDGED = {"demotion": {"regretBudget": "1000000000"}}
 FLUX = "kustomize-controller"
+DISABLED = {"selectPolicy": "Disabled"}
 HPA, TAKEN = "HorizontalPodAutoscaler", "TargetContested"
 
 
@@ -93,7 +94,7 @@ def keda(world: World) -> Iterator[None]:
     world.cluster.kubectl("delete", "crd", KEDA)
 
 
-def test_an_hpa_is_left_alone_until_it_goes(world: World, rivals: Autoscalers) -> None:
+def test_an_hpa_is_left_alone_until_it_sleeps(world: World, rivals: Autoscalers) -> None:
     condition = world.wait_condition("beside", TAKEN, "True", HPA)
     assert "Use mode Assist" in condition["message"]
     assert "headstart init --from-hpa" in condition["message"]
@@ -102,7 +103,9 @@ def test_an_hpa_is_left_alone_until_it_goes(world: World, rivals: Autoscalers) -
     # The HPA asks for 2 by its figure of 7; the load would have Headstart ask for 11.
     wait_until("a decision", lambda: world.status("beside")["desiredReplicas"] == ELEVEN)
     assert world.replicas("beside") == 2
-    rivals.delete("hpa", "beside")
+    # As `headstart init` has it; its bounds, which it enforces in its sleep, become the policy's.
+    asleep = {"scaleUp": DISABLED, "scaleDown": DISABLED}
+    rivals.patch_hpa("beside", behavior=asleep, minReplicas=1, maxReplicas=50)
     world.wait_replicas("beside", ELEVEN, ELEVEN)
     world.wait_condition("beside", TAKEN, "False", "NotContested")
 
@@ -231,7 +234,7 @@ def test_the_owners_new_floor_is_the_owners_word(
     assert "set minReplicas = 3 where Headstart had left 6" in condition["message"]
     wait_until("the note", lambda: rivals.note("assisted").get("minReplicas") == 3)
     rivals.wait_floor("assisted", SIX)
-    load.set("assisted", IDLE)
+    world.cluster.kubectl("-n", world.namespace, "delete", "scalingpolicy", "assisted")
     rivals.wait_floor("assisted", 3)
 
 
