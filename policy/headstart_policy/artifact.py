@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
 # A ConfigMap holds 1 MiB; a network that needs more is not a small policy.
 LARGEST_BYTES = 1_000_000
 WIDEST_LAYER = 4096
+MOST_LAYERS = 8
+# Those of a trained network are below 30. Huge ones, one layer after the other, leave the floats.
+LARGEST_WEIGHT = 1e6
+MOST_WORDS = 200
+# Not a path: a file that ships with the package.
+_NAME = re.compile(r"[a-z0-9][-a-z0-9]{0,62}")
+# What becomes of metadata that are none; a RecursionError of a thousand brackets.
+_NO_JSON = (LookupError, OverflowError, RecursionError, TypeError, ValueError)
 
 
 class ArtifactError(ValueError):
@@ -96,19 +105,22 @@ def parse(content: bytes, digest: str | None = None) -> Policy:
     try:
         tensors = load(content)
         metadata = _metadata(content)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"artefact is not a safetensors file: {error}") from error
+    except (SafetensorError, AttributeError, *_NO_JSON) as error:
+        raise ArtifactError(f"artefact is not a safetensors file: {_short(error)}") from error
     schema = metadata.get("schema")
     if schema != features.SCHEMA:
         raise ArtifactError(
-            f"artefact has schema {schema!r}, this version serves {features.SCHEMA!r}; train anew"
+            f"artefact has schema {_short(repr(schema))}, "
+            f"this version serves {features.SCHEMA!r}; train anew"
         )
     try:
         least, most = float(metadata["least_ratio"]), float(metadata["most_ratio"])
         envelope = Envelope(**json.loads(metadata["envelope"]))
-        card = dict(json.loads(metadata["card"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"artefact has unusable metadata: {error!r}") from error
+        card = json.loads(metadata["card"])
+        if not isinstance(card, dict):
+            raise TypeError("the card is no object")
+    except _NO_JSON as error:
+        raise ArtifactError(f"artefact has unusable metadata: {_short(repr(error))}") from error
     if not 0.0 < least < most <= features.LOG_LIMIT * 100:
         raise ArtifactError(f"artefact bounds its ratio by [{least}, {most}]")
     weights, biases = _layers(tensors)
@@ -124,10 +136,18 @@ def builtin(name: str = "default") -> Policy:
     ArtifactError
         There is no policy of that name.
     """
+    if not _NAME.fullmatch(name):
+        raise ArtifactError(f"there is no builtin policy {_short(repr(name))}")
     file = resources.files("headstart_policy").joinpath("policies", f"{name}.safetensors")
     if not file.is_file():
         raise ArtifactError(f"there is no builtin policy {name!r}")
     return parse(file.read_bytes())
+
+
+def _short(words: object) -> str:
+    """Cut what a file says of itself: it becomes part of a status."""
+    text = str(words)
+    return text if len(text) <= MOST_WORDS else f"{text[:MOST_WORDS]}..."
 
 
 def _canonical(content: bytes) -> bytes:
@@ -148,13 +168,20 @@ def _metadata(content: bytes) -> dict[str, str]:
 def _layers(tensors: dict[str, Any]) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
     count = len(tensors) // 2
     names = {f"{kind}{k}" for kind in ("weight", "bias") for k in range(count)}
-    if count == 0 or set(tensors) != names:
-        raise ArtifactError(f"artefact has tensors {sorted(tensors)}, expected weight0, bias0, ...")
+    if not 1 <= count <= MOST_LAYERS or set(tensors) != names:
+        shown = _short(", ".join(sorted(tensors)))
+        raise ArtifactError(
+            f"artefact has tensors {shown}, "
+            f"expected weight0, bias0, ... of 1 to {MOST_LAYERS} layers"
+        )
+    kinds = {str(tensor.dtype) for tensor in tensors.values() if tensor.dtype.kind != "f"}
+    if kinds:
+        raise ArtifactError(f"artefact has tensors of {sorted(kinds)}, expected floats")
     weights = tuple(tensors[f"weight{k}"].astype(np.float64) for k in range(count))
     biases = tuple(tensors[f"bias{k}"].astype(np.float64) for k in range(count))
     widths = [len(features.NAMES), *(bias.size for bias in biases)]
     most = len(features.REFERENCES)
-    if not 1 <= widths[-1] <= most or max(widths) > WIDEST_LAYER:
+    if not 1 <= widths[-1] <= most or not 1 <= min(widths) <= max(widths) <= WIDEST_LAYER:
         raise ArtifactError(
             f"artefact has layers {widths}, expected {widths[0]} -> ... -> 1 to {most}"
         )
@@ -165,4 +192,6 @@ def _layers(tensors: dict[str, Any]) -> tuple[tuple[Floats, ...], tuple[Floats, 
             raise ArtifactError(f"weight{k} has shape {weight.shape}, expected {(rows, columns)}")
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
             raise ArtifactError(f"weight{k} or bias{k} has values that are not finite")
+        if max(np.abs(weight).max(), np.abs(bias).max()) > LARGEST_WEIGHT:
+            raise ArtifactError(f"weight{k} or bias{k} has values beyond {LARGEST_WEIGHT:g}")
     return weights, biases

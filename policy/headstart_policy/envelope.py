@@ -47,8 +47,10 @@ class Envelope:
         """Refuse bounds that are not two ordered numbers."""
         for f in fields(self):
             low, high = map(float, getattr(self, f.name))
-            if not low <= high:
-                raise ValueError(f"envelope.{f.name} = [{low}, {high}], must be ordered numbers")
+            if not -np.inf < low <= high < np.inf:
+                raise ValueError(
+                    f"envelope.{f.name} = [{low}, {high}], must be ordered, finite numbers"
+                )
             object.__setattr__(self, f.name, (low, high))
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from headstart_policy import artifact
 from headstart_policy.artifact import ArtifactError, dump, parse
 from headstart_policy.features import NAMES, SCHEMA
+from headstart_policy.network import Network
 from tests.unit.policy.build import WIDE, a_network
 
 if TYPE_CHECKING:
@@ -28,6 +30,14 @@ METADATA = {
     "envelope": json.dumps({name: [0, 1] for name in WIDE.__dataclass_fields__}),
     "card": "{}",
 }
+
+ENVELOPE = METADATA["envelope"]
+_ONE = np.zeros((1, 1), np.float32)
+
+
+def _headed(header: bytes) -> bytes:
+    """Write a file that is a header alone."""
+    return len(header).to_bytes(8, "little") + header
 
 
 def a_file(tensors: dict[str, Any] | None = None, **metadata: str) -> bytes:
@@ -72,6 +82,23 @@ def test_what_is_written_is_read() -> None:
         (lambda: a_file({"weight0": np.zeros((0,), np.float32)}), "weight0 has shape"),
         (lambda: a_file({"bias0": np.zeros(5, np.float32)}), r"has layers \[\d+, 5\]"),
         (lambda: a_file({"extra": np.zeros(2, np.float32)}), "has tensors"),
+        (lambda: a_file({f"weight{k}": _ONE for k in range(9)}), "of 1 to 8 layers"),
+        (lambda: a_file({"bias0": np.zeros(1, np.int64)}), r"tensors of \['int64'\], expected"),
+        (lambda: a_file({"bias0": np.zeros(1, np.complex64)}), "artefact"),
+        (lambda: a_file({"bias0": np.full(1, 1e7, np.float32)}), "bias0 has values beyond 1e"),
+        (lambda: a_file({"bias0": np.zeros(0, np.float32)}), r"has layers \[\d+, 0\]"),
+        (lambda: a_file(envelope="[" * 9999 + "]" * 9999), "unusable metadata: RecursionError"),
+        (lambda: a_file(card="[" * 9999 + "]" * 9999), "unusable metadata: RecursionError"),
+        (lambda: a_file(card="[]"), "the card is no object"),
+        (lambda: a_file(schema="x" * 100_000), "^.{,400}$"),
+        (lambda: a_file(envelope=json.dumps({"x" * 100_000: 1})), "^.{,400}$"),
+        (lambda: a_file(envelope=ENVELOPE.replace("1]", "1e999]")), "must be ordered, finite"),
+        (lambda: a_file(envelope=ENVELOPE.replace("1]", "NaN]")), "must be ordered, finite"),
+        (lambda: a_file(envelope=ENVELOPE.replace("1]", "9" * 400 + "]")), "OverflowError"),
+        (lambda: _headed(b"[" * 5000 + b"]" * 5000), "not a safetensors file"),
+        (lambda: _headed(b'{"__metadata__":[]}'), "not a safetensors file"),
+        (lambda: (2**63).to_bytes(8, "little") + GOOD[8:], "not a safetensors file"),
+        (lambda: b"\x80\x04cos\nsystem\n", "not a safetensors file"),
     ],
 )
 def test_a_bad_file_is_refused(content: Callable[[], bytes], message: str) -> None:
@@ -99,6 +126,73 @@ def test_a_damaged_file_never_crashes(data: st.DataObject) -> None:
     except ArtifactError:
         return
     assert np.isfinite(policy.network.replicas(np.ones((1, len(NAMES))), np.ones((1, 4)))).all()
+
+
+# What stands in a header, and what an attacker would write in its place.
+WORDS = st.sampled_from(
+    [
+        *(
+            "F32",
+            "F64",
+            "F16",
+            "BF16",
+            "I64",
+            "U8",
+            "BOOL",
+            "C64",
+            "shape",
+            "data_offsets",
+            "dtype",
+        ),
+        *("weight0", "bias0", "__metadata__", "schema", "card", "envelope", SCHEMA, "NaN", "1e999"),
+    ]
+)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**65), 2**65), st.floats(), WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_header_that_lies_never_crashes(data: st.DataObject) -> None:
+    """Sizes, kinds and metadata that are not what the bytes are."""
+    length = int.from_bytes(GOOD[:8], "little")
+    header = json.loads(GOOD[8 : 8 + length])
+    for _ in range(data.draw(st.integers(1, 3))):
+        node = header[data.draw(st.sampled_from(sorted(header)))]
+        if data.draw(st.booleans()) and isinstance(node, dict) and node:
+            node[data.draw(st.sampled_from(sorted(node)))] = data.draw(JSON)
+        else:
+            header[data.draw(st.sampled_from(sorted(header)))] = data.draw(JSON)
+    content = _headed(json.dumps(header).encode()) + GOOD[8 + length :]
+    try:
+        policy = parse(content)
+    except ArtifactError:
+        return
+    assert np.isfinite(policy.network.replicas(np.ones((1, len(NAMES))), np.ones((1, 4)))).all()
+
+
+def test_the_largest_weights_stay_numbers() -> None:
+    """Layer after layer of the largest that are accepted, and the largest features."""
+    largest = artifact.LARGEST_WEIGHT
+    widths = [len(NAMES), *[64] * (artifact.MOST_LAYERS - 1), 1]
+    network = Network(
+        tuple(np.full(shape, largest) for shape in pairwise(widths)),
+        tuple(np.full(size, largest) for size in widths[1:]),
+        least=0.5,
+        most=8.0,
+    )
+    policy = parse(dump(network, WIDE, {}))
+    replicas = policy.network.replicas(np.full((1, len(NAMES)), 1e6), np.ones((1, 4)))
+    assert np.isfinite(replicas).all()
+
+
+@pytest.mark.parametrize("name", ["../default", "/default", "", "x" * 5000, "a\0b", "Default"])
+def test_a_builtin_is_no_path(name: str) -> None:
+    with pytest.raises(ArtifactError, match="no builtin policy"):
+        artifact.builtin(name)
 
 
 def test_unordered_envelopes_are_refused() -> None:
