@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # What was listed, and a workload's template, are good for so long, s.
 LIST_AGE = 10.0
 TEMPLATE_AGE = 60.0
+# What nobody has asked for in so many seconds is forgotten.
+KEPT = 600.0
 # Float noise of summed milli-values, as a share of a replica.
 _SLACK = 1e-6
 # Quotas may name these without "requests.".
@@ -211,6 +213,7 @@ class Quotas:
         self._templates: dict[str, _Template] = {}
         self._rooms: dict[str, _Room] = {}
         self._forbidden = False
+        self._swept = 0.0
 
     def of(self, path: str) -> Headroom | None:
         """Say how many replicas of a workload fit; ``None``: nothing limits, or nobody knows."""
@@ -246,11 +249,17 @@ class Quotas:
             # A guardrail that cannot look stays out of the way: pods beyond are refused anyway.
             _log.warning("%s: quotas are not foreseen: %s", path, error)
         self._rooms[path] = _Room(listed.at, room)
+        if abs(now - self._swept) > KEPT:
+            self._sweep(now)
 
-    def forget(self, path: str) -> None:
-        """Forget a workload that is not scaled any more."""
-        self._rooms.pop(path, None)
-        self._templates.pop(path, None)
+    def _sweep(self, now: float) -> None:
+        """Forget namespaces and workloads in which nothing is scaled any more."""
+        self._swept = now
+        for known in (self._listed, self._rooms, self._templates):
+            # Another thread may add to it meanwhile.
+            for key, entry in list(known.items()):
+                if abs(now - entry.at) > KEPT:
+                    known.pop(key, None)
 
     def _list(self, namespace: str, now: float) -> _Listed:
         listed = self._listed.get(namespace)

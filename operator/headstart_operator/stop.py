@@ -26,7 +26,7 @@ class StopSwitch:
     """Knows whether scaling is stopped; without a namespace nobody can stop it.
 
     While the API server cannot be reached, the last known answer stands: a network that fails must
-    not start what people have stopped.
+    not start what people have stopped. Until there is a first answer nothing is scaled.
     """
 
     def __init__(self, api: Api, namespace: str | None, name: str) -> None:
@@ -34,8 +34,9 @@ class StopSwitch:
         self._namespace = namespace
         self._name = name
         self._looked = float("-inf")
-        self._forbidden = False
-        self.stopped: Problem | None = None
+        self._known = namespace is None
+        unknown = f"whether ConfigMap {namespace}/{name} stops all scaling is not known yet"
+        self.stopped = None if self._known else Problem(REASON, unknown)
         """Why nothing may be scaled; ``None``: it may."""
 
     def due(self, now: float) -> bool:
@@ -55,18 +56,18 @@ class StopSwitch:
         except ApiError as error:
             self._take(error)
         else:
-            if self.stopped is None:
+            if self.stopped is None or not self._known:
                 _log.warning("ConfigMap %s/%s stops all scaling", self._namespace, self._name)
-            self.stopped = Problem(REASON, self._message(found))
+            self.stopped, self._known = Problem(REASON, self._message(found)), True
 
     def _take(self, error: ApiError) -> None:
         if error.status == HTTPStatus.NOT_FOUND:
-            if self.stopped is not None:
+            if self.stopped is not None and self._known:
                 _log.warning("ConfigMap %s/%s is gone: scaling", self._namespace, self._name)
-            self.stopped = None
-        elif error.status == HTTPStatus.FORBIDDEN and not self._forbidden:
+            self.stopped, self._known = None, True
+        elif error.status == HTTPStatus.FORBIDDEN and not self._known:
             # Nobody can have stopped an operator that never was allowed to look.
-            self._forbidden = True
+            self.stopped, self._known = None, True
             _log.warning("the stop switch cannot be read: %s; the chart's Role allows it", error)
 
     def _message(self, found: Document) -> str:

@@ -149,6 +149,22 @@ def tolerated(behavior: Behavior, current: int, wanted: int) -> int:
     return current if calm else wanted
 
 
+def why(behavior: Behavior, memory: Memory, now: float, current: int, wanted: int) -> str:
+    """Say which rule kept :func:`apply` from going to ``wanted`` replicas, in the spec's words."""
+    side = "scaleUp" if wanted > current else "scaleDown"
+    rules = behavior.up if wanted > current else behavior.down
+    if tolerated(behavior, current, wanted) != wanted:
+        return f"{side}.tolerance = {rules.tolerance:g}: {wanted} instead of {current} is no change"
+    stable = _stabilize(behavior, memory, now, current, wanted)
+    if stable == apply(behavior, memory, now, current, wanted):
+        which = "least" if wanted > current else "most"
+        window = f"{side}.stabilizationWindowSeconds = {rules.window:g}"
+        return f"{window}: the {which} that was wanted within it counts"
+    if rules.select is Select.DISABLED:
+        return f"{side}.selectPolicy = Disabled"
+    return f"{side}.policies"
+
+
 def lowest(behavior: Behavior, memory: Memory, now: float, current: int) -> int:
     """Go down as far as the policies allow, whatever was wanted in the window."""
     return _down_limit(behavior.down, memory, now, current)

@@ -348,7 +348,13 @@ def behavior(desired: Ints, at: Situation) -> Verdict:
         "behavior",
         desired,
         after,
-        lambda i: f"{'scaleUp' if desired[i] > after[i] else 'scaleDown'} rules",
+        lambda i: behaviors.why(
+            at.limits[i].behavior,
+            at.memories[i],
+            float(at.now[i]),
+            int(at.current[i]),
+            int(desired[i]),
+        ),
     )
 
 

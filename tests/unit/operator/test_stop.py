@@ -40,7 +40,10 @@ class OneConfigMap(Api):
         ([SET, ApiError(0, "away")], True),
         ([SET, ApiError(500, "etcd")], True),
         ([SET, ApiError(403, "no")], True),
-        ([ApiError(0, "away")], False),
+        # Until there is an answer nothing is scaled: a restart must not start what is stopped.
+        ([], True),
+        ([ApiError(0, "away")], True),
+        ([ApiError(0, "away"), ApiError(404, "")], False),
         ([ApiError(403, "no")], False),
     ],
 )
