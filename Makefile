@@ -67,6 +67,10 @@ format: .venv/.ready ## Format the code
 docs: .venv/.ready ## Write docs/reference.md from the schema
 	.venv/bin/python docs/reference.py
 
+.PHONY: chart
+chart: .venv/.ready ## Write the chart's schema and README from its values
+	.venv/bin/python -m tests.integration.chart.generate
+
 .PHONY: lock
 LOCK := $(UV) pip compile --quiet --universal --no-header --generate-hashes
 lock: .venv/.ready ## Pin the requirements anew, with hashes

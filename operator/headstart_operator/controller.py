@@ -114,6 +114,7 @@ class Controller:
         self._batcher = Batcher()
         self._quotas = Quotas(api)
         self._switch = StopSwitch(api, settings.pod_namespace, settings.stop_config_map)
+        metrics.loop.stopped.set_function(lambda: self._switch.stopped is not None)
         self._kube = ThreadPoolExecutor(KUBE_THREADS, thread_name_prefix="kubernetes")
         # Threads of their own: a scale waits for no status.
         self._statuses = ThreadPoolExecutor(STATUS_THREADS, thread_name_prefix="status")

@@ -20,6 +20,9 @@ class LoopMetrics:
         self.leading = Gauge(
             "headstart_leading", "1: this replica decides, 0: it follows", registry=registry
         )
+        self.stopped = Gauge(
+            "headstart_stopped", "1: the stop switch holds all policies", registry=registry
+        )
         self.lag = Histogram(
             "headstart_tick_lag_seconds",
             "From the instant at which a policy is due to its decision applied",

@@ -65,17 +65,17 @@ class Policies:
         self._namespace = namespace
         self._name = name
         self._api = CustomObjectsApi(ApiClient(Api.connect().configuration))
-        self._kind = {"group": GROUP, "version": VERSION, "plural": PLURAL, "namespace": namespace}
+        self._kind = (GROUP, VERSION, namespace, PLURAL)
 
     def create(self) -> None:
         """Create it."""
         body = manifest(self._namespace, self._name)
-        self._api.create_namespaced_custom_object(**self._kind, body=body)
+        self._api.create_namespaced_custom_object(*self._kind, body)
 
     def delete(self) -> None:
         """Delete it, if there is one."""
         try:
-            self._api.delete_namespaced_custom_object(**self._kind, name=self._name)
+            self._api.delete_namespaced_custom_object(*self._kind, self._name)
         except ApiException as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -89,7 +89,7 @@ class Policies:
             It did not come in time.
         """
         while True:
-            policy = self._api.get_namespaced_custom_object(**self._kind, name=self._name)
+            policy: Any = self._api.get_namespaced_custom_object(*self._kind, self._name)
             ready, message = verdict(policy)
             if ready:
                 return message

@@ -12,7 +12,8 @@ What makes it true to the pod:
   same token, and ``KUBERNETES_SERVICE_HOST`` is left out, since without the files it would mislead;
 - the readiness probe decides what the API shows as Ready, and the exit status what it shows after.
 
-What is not true: it sees the machine's file system and network, and volumes are not mounted.
+What is not true: it sees the machine's file system and network, and of volumes only Secrets are
+mounted, where this process may mount.
 """
 
 from __future__ import annotations
@@ -221,9 +222,29 @@ class PodProcess:
         if spec.get("automountServiceAccountToken") is False:
             return inside, {}
         if _can_mount_secrets():
-            return inside, {SECRETS: self._cluster.service_account_dir(self.namespace, account)}
+            folder = self._cluster.service_account_dir(self.namespace, account)
+            return inside, {SECRETS: folder, **self._secret_volumes()}
         path = self._cluster.kubeconfig_for(self.namespace, account)
         return {**common, "KUBECONFIG": str(path)}, {}
+
+    def _secret_volumes(self) -> dict[Path, Path]:
+        """Write the Secrets that its volumes hold; where it finds them, and where they lie."""
+        secrets = {
+            volume["name"]: volume["secret"]["secretName"]
+            for volume in self.pod["spec"].get("volumes", [])
+            if "secret" in volume
+        }
+        mounts = {}
+        for mount in self.container.get("volumeMounts", []):
+            if mount["name"] not in secrets:
+                continue
+            name = secrets[mount["name"]]
+            folder = self._cluster.folder / "pods" / self.namespace / "secrets" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            for key, value in self._data("secretKeyRef", {"name": name}).items():
+                (folder / key).write_text(value)
+            mounts[Path(mount["mountPath"])] = folder
+        return mounts
 
     def _variables(self) -> dict[str, str]:
         """Variables of the container, where a later one may refer to an earlier one."""

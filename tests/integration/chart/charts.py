@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from tests.cluster import ClusterError
+from tests.cluster import Api
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.cluster import Cluster
 
 ROOT: Final = Path(__file__).parents[3]
@@ -27,20 +30,36 @@ def objects(text: str) -> dict[tuple[str, str, str], dict[str, Any]]:
     return found
 
 
-def may(cluster: Cluster, kubeconfig: Path, verb: str, resource: str, namespace: str) -> bool:
-    """Whether the owner of a kubeconfig has a right.
-
-    ``resource`` is ``kinds``, ``kinds/subresource`` or ``kinds:name``, of one object.
-    """
-    name, _, subresource = resource.partition("/")
-    name = name.replace(":", "/")
+@contextmanager
+def identity(cluster: Cluster, namespace: str, service_account: str) -> Iterator[Api]:
+    """Talk to the API server as a ServiceAccount."""
+    api = Api(cluster.server, cluster.ca, cluster.token_for(namespace, service_account))
     try:
-        answer = cluster.kubectl(
-            *(f"--kubeconfig={kubeconfig}", "auth", "can-i", verb, name),
-            *(f"--subresource={subresource}", f"--namespace={namespace}"),
-        ).stdout
-    except ClusterError as error:  # It ends with 1 when the answer is no.
-        answer = str(error)
-    said = answer.split()[-1]
-    assert said in {"yes", "no"}, answer
-    return said == "yes"
+        yield api
+    finally:
+        api.close()
+
+
+def may(api: Api, verb: str, resource: str, namespace: str) -> bool:
+    """Whether whoever ``api`` talks as has a right in a namespace, or in all if it is empty.
+
+    ``resource`` is ``kinds.group``, ``kinds.group/subresource`` or ``kinds.group:name``.
+    """
+    kinds, _, name = resource.partition(":")
+    kinds, _, subresource = kinds.partition("/")
+    kinds, _, group = kinds.partition(".")
+    asked = {
+        "verb": verb,
+        "group": group,
+        "resource": kinds,
+        "subresource": subresource,
+        "name": name,
+        "namespace": namespace,
+    }
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": asked},
+    }
+    answer = api.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+    return bool(answer["status"]["allowed"])

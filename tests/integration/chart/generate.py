@@ -22,7 +22,7 @@ def files() -> dict[Path, str]:
 
 def _readme() -> str:
     (program,) = binaries.ensure([HELM_DOCS]).values()
-    command = [program, "--dry-run", "--log-level=warning", f"--chart-search-root={CHART}"]
+    command = [str(program), "--dry-run", "--log-level=warning", f"--chart-search-root={CHART}"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return said.rstrip() + "\n"
 

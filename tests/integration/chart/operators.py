@@ -11,7 +11,7 @@ from tests.integration.chart.charts import CHART, NAMESPACE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cluster import Cluster, PodProcess
+    from tests.cluster import Cluster, Kubelet
 
 RELEASE: Final = "headstart"
 
@@ -19,20 +19,22 @@ RELEASE: Final = "headstart"
 @contextmanager
 def installed(
     cluster: Cluster, prometheus: str, *arguments: str, port: int = 0
-) -> Iterator[tuple[PodProcess, int]]:
-    """Install the chart and run its pod, on a port that is free on this machine."""
+) -> Iterator[tuple[Kubelet, int]]:
+    """Install the chart, run its pods, and wait as ``helm install --wait`` does.
+
+    The metrics are served on ``port``, by default one that is free on this machine.
+    """
     port = port or free_port()
-    cluster.helm(
-        *("install", RELEASE, CHART, f"--namespace={NAMESPACE}", "--create-namespace"),
-        *("--set", f"metrics.port={port}", "--set", f"prometheus.address={prometheus}"),
-        *("--set", "artifactConfigMaps={trained}"),
-        # One of the two runs here: they would share this machine's ports.
-        "--set=replicas=1",
-        *arguments,
-    )
-    try:
-        with cluster.run_deployment(NAMESPACE, RELEASE) as pod:
-            pod.wait_ready()
-            yield pod, port
-    finally:
-        cluster.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait", "--timeout=60s")
+    release = (RELEASE, f"--namespace={NAMESPACE}")
+    with cluster.kubelet(NAMESPACE) as kubelet:
+        cluster.helm(
+            *("install", *release, CHART, "--create-namespace", "--wait", "--timeout=60s"),
+            *(f"--set=metrics.port={port}", f"--set=prometheus.address={prometheus}"),
+            # Two would share this machine's ports.
+            *("--set=replicas=1", "--set=artifactConfigMaps={trained}"),
+            *arguments,
+        )
+        try:
+            yield kubelet, port
+        finally:
+            cluster.helm("uninstall", *release, "--wait", "--timeout=60s")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.chart.charts import CHART, NAMESPACE, ROOT, may
+from tests.cluster import wait_until
+from tests.integration.chart.charts import CHART, NAMESPACE, ROOT, identity, may
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,29 +143,70 @@ def test_cluster_wide_token_may_do_just_what_the_operator_does(
 ) -> None:
     """In any namespace, as there is none in the values."""
     _install(cluster, CHART, *NAMED)
-    token = cluster.kubeconfig_for(NAMESPACE, RELEASE)
-    for verb, resource in ALLOWED:
-        assert may(cluster, token, verb, resource, watched), f"{verb} {resource}"
-    for verb, resource in OWN:
-        assert may(cluster, token, verb, resource, NAMESPACE), f"{verb} {resource}"
-        assert not may(cluster, token, verb, resource, watched), f"{verb} {resource}"
-    for verb, resource in FORBIDDEN:
-        assert not may(cluster, token, verb, resource, watched), f"{verb} {resource}"
+    with identity(cluster, NAMESPACE, RELEASE) as operator:
+        for verb, resource in ALLOWED:
+            assert may(operator, verb, resource, watched), f"{verb} {resource}"
+        for verb, resource in OWN:
+            assert may(operator, verb, resource, NAMESPACE), f"{verb} {resource}"
+            assert not may(operator, verb, resource, watched), f"{verb} {resource}"
+        for verb, resource in FORBIDDEN:
+            assert not may(operator, verb, resource, watched), f"{verb} {resource}"
 
 
 @pytest.mark.usefixtures("uninstall")
 def test_namespaced_token_may_do_it_there_only(cluster: Cluster, watched: str, other: str) -> None:
     """An operator for one team sees nothing of another's."""
     _install(cluster, CHART, f"--set=watchNamespaces={{{watched}}}", *NAMED)
-    token = cluster.kubeconfig_for(NAMESPACE, RELEASE)
-    for verb, resource in ALLOWED:
-        assert may(cluster, token, verb, resource, watched), f"{verb} {resource}"
-        for elsewhere in (other, NAMESPACE, ""):
-            assert not may(cluster, token, verb, resource, elsewhere), f"{verb} {resource}"
-    for verb, resource in FORBIDDEN:
-        assert not may(cluster, token, verb, resource, watched), f"{verb} {resource}"
+    with identity(cluster, NAMESPACE, RELEASE) as operator:
+        for verb, resource in ALLOWED:
+            assert may(operator, verb, resource, watched), f"{verb} {resource}"
+            for elsewhere in (other, NAMESPACE, ""):
+                assert not may(operator, verb, resource, elsewhere), f"{verb} {resource}"
+        for verb, resource in FORBIDDEN:
+            assert not may(operator, verb, resource, watched), f"{verb} {resource}"
     everywhere = "clusterrole,clusterrolebinding"
     assert not cluster.kubectl("get", everywhere, OURS, "-o", "name").stdout
+
+
+def test_everything_that_can_be_set_is_valid(cluster: Cluster) -> None:
+    """To the API server, strictly; but for the two kinds that a Prometheus operator brings."""
+    values = f"--values={ROOT}/tests/integration/chart/values/everything.yaml"
+    theirs = "--set=serviceMonitor.enabled=false,prometheusRule.enabled=false"
+    rendered = cluster.helm(
+        *("template", RELEASE, CHART, f"--namespace={NAMESPACE}", values, theirs, "--skip-tests")
+    ).stdout
+    space = f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {NAMESPACE}\n"
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=space)
+    strict = ("--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts")
+    cluster.kubectl("apply", *strict, f"--namespace={NAMESPACE}", "-f", "-", stdin=rendered)
+
+
+@pytest.mark.usefixtures("uninstall")
+def test_people_may_do_with_policies_what_they_may_do_with_workloads(
+    cluster: Cluster, watched: str
+) -> None:
+    """By the roles that every cluster has, which take up those of the chart."""
+    policies = "scalingpolicies.headstart.dev"
+    _install(cluster, CHART)
+    rights = {
+        "view": (["get", "list", "watch"], ["create", "patch", "delete"]),
+        "edit": (["get", "list", "create", "patch", "delete"], []),
+        "admin": (["get", "create", "update", "delete"], []),
+    }
+    for role, (granted, refused) in rights.items():
+        cluster.kubectl("create", "serviceaccount", role, "-n", watched)
+        cluster.kubectl(
+            *("create", "rolebinding", role, "-n", watched, f"--clusterrole={role}"),
+            f"--serviceaccount={watched}:{role}",
+        )
+        with identity(cluster, watched, role) as person:
+            for verb in granted:
+                # The controller takes the chart's roles up in a moment.
+                right = partial(may, person, verb, policies, watched)
+                wait_until(f"{role} to {verb} policies", right)
+            for verb in refused:
+                assert not may(person, verb, policies, watched), f"{role} {verb}"
+            assert not may(person, "patch", f"{policies}/status", watched), role
 
 
 def test_manifests_install_without_helm(cluster: Cluster) -> None:

@@ -11,6 +11,9 @@ import pytest
 import yaml
 
 from tests.cluster import ClusterError, free_port, static_target, wait_until
+from tests.cluster.pods import SECRETS
+from tests.cluster.processes import can_mount
+from tests.cluster.prometheus import PASSWORD, USER
 from tests.integration.chart.charts import CHART, NAMESPACE, ROOT
 from tests.integration.chart.operators import RELEASE, installed
 from tests.integration.operator.world import an_artifact
@@ -18,7 +21,7 @@ from tests.integration.operator.world import an_artifact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.cluster import Cluster, Prometheus
+    from tests.cluster import Cluster, Kubelet, Prometheus
 
 RATE = 52
 CAPACITY = 5
@@ -76,7 +79,8 @@ def test_operator_scales_with_the_rights_of_the_chart(
 ) -> None:
     """A rule that the chart's Role lacks shows here: as a condition, or in the operator's log."""
     only_there = [f"--set=watchNamespaces={{{namespace}}}"] if scope == "namespaced" else []
-    with installed(cluster, prometheus().url, *only_there) as (pod, port):
+    with installed(cluster, prometheus().url, *only_there) as (kubelet, port):
+        pod = kubelet.wait_for_pod(RELEASE)
         for manifest in (_artifact(), _deployment("shop"), _policy("shop")):
             cluster.kubectl(
                 "apply", f"--namespace={namespace}", "-f", "-", stdin=json.dumps(manifest)
@@ -105,66 +109,49 @@ def test_operator_scales_with_the_rights_of_the_chart(
         for path in ("healthz", "readyz", "metrics"):
             url = f"http://127.0.0.1:{port}/{path}"
             assert httpx.get(url, trust_env=False).is_success, path
+        _helm_test(cluster, kubelet)
         assert "forbidden" not in pod.output().lower()
+        lines = pod.output().splitlines()
+        assert lines
+        assert all(isinstance(json.loads(line), dict) for line in lines)
 
     # Without an operator, policies and workloads still go when they are told to.
     cluster.kubectl("delete", "sp", "shop", "-n", namespace, "--timeout=10s")
 
 
-def test_logs_are_json(cluster: Cluster, prometheus: Callable[..., Prometheus]) -> None:
-    """Each line of them, as the chart asks for."""
-    with installed(cluster, prometheus().url) as (pod, _):
-        lines = pod.output().splitlines()
-        assert lines
-        assert all(isinstance(json.loads(line), dict) for line in lines)
+def _helm_test(cluster: Cluster, kubelet: Kubelet) -> None:
+    """Run the chart's own test, which leaves nothing behind."""
+    # Longer than the test pod itself waits: what it says is worth more than a timeout.
+    said = cluster.helm("test", RELEASE, f"--namespace={NAMESPACE}", "--timeout=90s").stdout
+    assert "Phase:          Succeeded" in said
+    assert "-test is Ready" in kubelet.pods[f"{RELEASE}-test"].output()
+    kinds = "sp,deployment,pod,role,rolebinding,serviceaccount"
+    ours = "--selector=app.kubernetes.io/name=headstart-test"
+    assert not cluster.kubectl("get", kinds, ours, "-A", "-o", "name").stdout
 
 
-@pytest.mark.parametrize("scope", ["cluster-wide", "namespaced"])
-def test_helm_test_sees_the_operator_work(
-    cluster: Cluster, namespace: str, prometheus: Callable[..., Prometheus], scope: str
-) -> None:
-    """Installed with --wait; `helm test` runs the chart's test pod and leaves nothing behind."""
-    where = [f"--set=watchNamespaces={{{namespace}}}"] if scope == "namespaced" else []
-    # One replica: two would share this machine's ports.
-    settings = [
-        "--set=replicas=1",
-        f"--set=metrics.port={free_port()},prometheus.address={prometheus().url}",
-    ]
-    release = (RELEASE, f"--namespace={NAMESPACE}")
-    with cluster.kubelet(NAMESPACE) as kubelet:
-        cluster.helm(
-            *("install", *release, CHART, "--create-namespace", *settings, *where),
-            *("--wait", "--timeout=60s"),
-        )
-        try:
-            # Longer than the test pod itself waits: what it says is worth more than a timeout.
-            said = cluster.helm("test", *release, "--timeout=90s").stdout
-            assert "Phase:          Succeeded" in said
-            assert "-test is Ready" in kubelet.pods[f"{RELEASE}-test"].output()
-        finally:
-            cluster.helm("uninstall", *release, "--wait", "--timeout=60s")
-        left = "sp,deployment,pod,role,rolebinding,serviceaccount"
-        ours = "--selector=app.kubernetes.io/name=headstart-test"
-        assert not cluster.kubectl("get", left, ours, "-A", "-o", "name").stdout
-
-
-def test_each_query_of_the_dashboard_returns_data(
+@pytest.mark.skipif(not can_mount(SECRETS), reason="cannot mount a Secret for the pod")
+def test_guarded_prometheus_is_asked_and_each_query_of_the_dashboard_returns_data(
     cluster: Cluster, namespace: str, prometheus: Callable[..., Prometheus]
 ) -> None:
-    """On what a real Prometheus scraped from an operator that scales."""
+    """With a mounted Secret: its authority, a user and a password. It scrapes the operator."""
     port = free_port()
-    scraped = prometheus([static_target("headstart", f"127.0.0.1:{port}")])
-    budget = {"objective": {"errorBudget": {"slo": "99.9", "window": "1h"}}}
+    guarded = prometheus(
+        [static_target("headstart", f"127.0.0.1:{port}")], tls=True, basic_auth=True
+    )
+    _give_secret(cluster, {"ca.crt": guarded.ca.read_text(), "user": f"{USER}:{PASSWORD}"})
     policy = _policy("shop")
-    policy["spec"] |= budget
-    with installed(cluster, scraped.url, port=port):
+    policy["spec"]["objective"] = {"errorBudget": {"slo": "99.9", "window": "1h"}}
+    where = "prometheus.existingSecret"
+    secret = f"{where}.name=prometheus,{where}.basicAuthKey=user,{where}.caKey=ca.crt"
+    with installed(cluster, guarded.url, f"--set={secret}", port=port):
         for manifest in (_artifact(), _deployment("shop"), policy):
             cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(manifest))
         missing = dict(_queries())
 
         def complete() -> bool:
             for title, expression in list(missing.items()):
-                if scraped.query(expression):
+                if guarded.query(expression):
                     del missing[title]
             return not missing
 
@@ -172,6 +159,15 @@ def test_each_query_of_the_dashboard_returns_data(
             wait_until("each query of the dashboard to return data", complete, timeout=60)
         except ClusterError:
             assert not missing
+
+
+def _give_secret(cluster: Cluster, data: dict[str, str]) -> None:
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "prometheus"}}
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(space))
+    cluster.kubectl(
+        *("apply", "-n", NAMESPACE, "-f", "-"), stdin=json.dumps(secret | {"stringData": data})
+    )
 
 
 def _queries() -> Iterator[tuple[str, str]]:

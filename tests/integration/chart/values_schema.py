@@ -35,9 +35,11 @@ def schema(values: str) -> str:
     Raises
     ------
     ValueError
-        A key has no description.
+        A key has no description, or the file is no mapping.
     """
     root = yaml.compose(values)
+    if not isinstance(root, yaml.MappingNode):
+        raise ValueError("values.yaml: must be a mapping")  # noqa: TRY004 - of what it holds.
     found = _of_mapping(root, values.splitlines(), "")
     top = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of the chart"}
     return json.dumps(top | found, indent=2) + "\n"

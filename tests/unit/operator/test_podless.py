@@ -13,7 +13,7 @@ NOW, LEAD_TIME = 10_000.0, 300.0
 MACHINES = "cluster.x-k8s.io/v1beta1"
 
 
-def _workload(api_version: str = MACHINES, **status: int) -> dict[str, Any]:
+def _workload(status: dict[str, int], api_version: str = MACHINES) -> dict[str, Any]:
     return {"apiVersion": api_version, "status": status}
 
 
@@ -32,7 +32,7 @@ def test_ready_is_what_the_controller_says(
     status: dict[str, int], asked_at: float | None, ready: int, warming: int, stuck: dict[str, int]
 ) -> None:
     """Of five that are asked for."""
-    census = podless.count(_workload(**status), 5, NOW, LEAD_TIME, asked_at)
+    census = podless.count(_workload(status), 5, NOW, LEAD_TIME, asked_at)
     assert census is not None
     assert (census.ready, int(census.warming.sum()), census.stuck) == (ready, warming, stuck)
     assert census.blocked is bool(stuck)
@@ -41,9 +41,9 @@ def test_ready_is_what_the_controller_says(
 @pytest.mark.parametrize(
     "workload",
     [
-        _workload("apps/v1", replicas=5, readyReplicas=5),
-        _workload(replicas=0),
-        _workload(),
+        _workload({"replicas": 5, "readyReplicas": 5}, "apps/v1"),
+        _workload({"replicas": 0}),
+        _workload({}),
         {"apiVersion": MACHINES},
         {},
     ],
