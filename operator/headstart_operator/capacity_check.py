@@ -93,7 +93,9 @@ class Evidence:
         below = np.concatenate([[0.0], np.cumsum(bad)])
         above = good.sum() - np.concatenate([[0.0], np.cumsum(good)])
         wrong = below + above
-        k = int(wrong.argmin())
+        # Between the best that was good and the least that was bad nobody knows: in the middle.
+        best = np.flatnonzero(wrong <= wrong.min() + 1e-9)
+        k = int(best[len(best) // 2])
         clear = wrong[k] <= UNCLEAR * bad.sum() and good[:k].sum() >= ENOUGH
         return float(EDGES[min(max(k - 1, 0), _BINS - 2)]) if clear else None
 

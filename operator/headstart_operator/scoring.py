@@ -76,8 +76,8 @@ class Scoring:
         ``None``: none is asked for.
     violations
         ``None``: no sli is asked for.
-    evidence
-        Of the capacity.
+    evidence, capacity
+        Of the capacity, and what is declared, requests/s.
     spent
         In the newest interval.
     """
@@ -91,6 +91,7 @@ class Scoring:
     budget: Budget | None = None
     violations: Violations | None = None
     evidence: Evidence = field(default_factory=Evidence)
+    capacity: float = 0.0
     spent: Spent = field(default_factory=Spent)
 
     @property
@@ -118,6 +119,7 @@ class Scoring:
             "budget": self.budget.to_json() if self.budget else None,
             "violations": self.violations.to_json() if self.violations else None,
             "evidence": self.evidence.to_json(),
+            "capacity": self.capacity,
         }
 
     @classmethod
@@ -141,6 +143,7 @@ class Scoring:
                 budget=None if budget is None else Budget.from_json(budget),
                 violations=None if violations is None else Violations.from_json(violations),
                 evidence=Evidence.from_json(document["evidence"]),
+                capacity=_finite(document["capacity"]),
             )
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return None
@@ -181,6 +184,7 @@ def go_on(
         time=time,
         budget=budget,
         violations=violations if spec.objective.sli else None,
+        capacity=profile.capacity,
         spent=Spent(),
     )
 

@@ -54,11 +54,9 @@ def capacity_as_declared(scoring: Scoring | None) -> Verdict:
         return _NOTHING
     drift = scoring.evidence.drift()
     if drift is not None:
-        return (
-            False,
-            drift.reason,
-            f"a ready replica serves about {drift.ratio:.2f} times spec.capacity.requestsPerSecond",
-        )
+        serves = f"a ready replica serves about {drift.ratio * scoring.capacity:.3g} requests/s"
+        of = f"{drift.ratio:.2f} times spec.capacity.requestsPerSecond"
+        return False, drift.reason, f"{serves}, {of}"
     if scoring.evidence.seen:
         return True, "AsDeclared", "Saturated replicas serve what is declared."
     seen = f"It takes {ENOUGH:.0f} intervals of saturated replicas to see the capacity."

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 PRICES = 17
 # By how much what really came may move the price that the history asked for, up or down.
 MOST_CORRECTION = 4.0
-# Shares of the window in which a budget that burns e times as fast as it may raises the price
+# Shares of the window in which a budget that burns e times as fast as aimed at raises the price
 # e-fold, and in which one that burns so much slower lowers it: 3 and 10 days of 30.
 RAISE_IN = 0.1
 LOWER_IN = 1 / 3
@@ -59,6 +59,9 @@ BURNING = 6.0
 BURN_SHARE = 1 / 120
 # Rehearsed steps at most: a day and a half of minutes, and less than a second of one core.
 LONGEST_REHEARSAL = 2_000
+# Share of the budget that is aimed at: tomorrow is not yesterday, and what was aimed at is missed
+# on both sides.
+AIM = 0.7
 # Below so many known ones a violation is not made cheaper: a quiet hour proves nothing.
 LEAST_REHEARSAL = 1_000
 
@@ -190,7 +193,7 @@ class Budget:
 
     def correct(self, seconds: float) -> Budget:
         """Move the price by what ``seconds`` more of the present burn say."""
-        wish = min(max(math.log(max(self.burn, 1e-9)), -1.0), 1.0)
+        wish = min(max(math.log(max(self.burn, 1e-9) / AIM), -1.0), 1.0)
         # What was looked at for a moment only says little of whether the price is too high.
         if wish < 0 and self.total < BURN_SHARE * self.goal.window:
             return self
@@ -374,7 +377,7 @@ def rehearse(rehearsal: Rehearsal, goal: Goal) -> Price | None:
         return None
     least, most = rehearsal.bounds
     prices = np.geomspace(least, most, PRICES).tolist()
-    multiple = least_that_keeps(1 - goal.slo, prices, rehearsal.bad_share)
+    multiple = least_that_keeps(AIM * (1 - goal.slo), prices, rehearsal.bad_share)
     if rehearsal.known < LEAST_REHEARSAL:
         multiple = min(max(multiple, 1.0), most)
     return Price(multiple, least, most)

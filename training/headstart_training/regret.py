@@ -4,19 +4,24 @@ Replays each recording with the policy as the operator serves it, keeps the oper
 against the reactive formula, and lets the formula decide while the policy is demoted::
 
     python -m headstart_training.regret ../shared/traces
+
+A number asks the same of a policy that always asks for so many times the demand.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from headstart_policy import artifact, demotion
+from headstart_policy.features import NAMES
 from headstart_policy.guardrails import FALLBACK_UTILIZATION, Guardrails
 from headstart_policy.ledger import Accounts
+from headstart_policy.network import Network
 from headstart_policy.observation import recent_peak
 from headstart_policy.profile import DAY, WEEK, Profile, Profiles
 from headstart_policy.reactive import reactive
@@ -48,12 +53,15 @@ class Outcome(NamedTuple):
     with_demotion: float
 
 
-def replay(trace: Trace, policy: Policy) -> Outcome:
-    """Play a recording."""
+def replay(trace: Trace, policy: Policy, ratio: float | None = None) -> Outcome:
+    """Play a recording; with a ``ratio`` the policy asks for so many times the demand."""
     world = world_of(trace)
     profiles = world.profiles
     limits = Guardrails(max_replicas=100_000)
-    own = served.headstart(world, policy, limits)
+    if ratio is None:
+        own = served.headstart(world, policy, limits)
+    else:
+        own = served.network(world, replace(policy, network=constant(ratio)), limits)
     peak = recent_peak(served.observations(world))
     newest = world.sight.newest[:, :-1].ravel()
     capacity = np.repeat(profiles.capacity, world.steps)
@@ -93,6 +101,11 @@ def follow(own: Floats, other: Floats, fleet: Floats, profiles: Profiles) -> Boo
     return demoted
 
 
+def constant(ratio: float) -> Network:
+    """Build a network that asks for ``ratio`` times the demand, whatever it sees."""
+    return Network((np.zeros((len(NAMES), 1)),), (np.array([np.log(ratio)]),), least=0.1, most=10)
+
+
 def world_of(trace: Trace) -> World:
     """Play a recording as a service of :data:`FLEET` replicas with default prices."""
     rates = trace.filled[None]
@@ -111,7 +124,7 @@ def world_of(trace: Trace) -> World:
     )
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, ratio: float | None = None) -> None:
     """Print a table of the recordings in a folder."""
     policy = artifact.builtin()
     print(  # noqa: T201
@@ -119,7 +132,7 @@ def main(folder: Path) -> None:
         f"{'policy $/day':>14}{'reactive':>10}{'with demotion':>15}"
     )
     for file in sorted(folder.glob("*.csv.gz")):
-        one = replay(read_trace(file), policy)
+        one = replay(read_trace(file), policy, ratio)
         print(  # noqa: T201
             f"{file.name.removesuffix('.csv.gz'):28}{one.days:6.1f}{one.demotions:9d}{one.away:7.1%}"
             f"{one.policy:14,.0f}{one.reactive:10,.0f}{one.with_demotion:15,.0f}",
@@ -128,4 +141,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(float, sys.argv[2:]))

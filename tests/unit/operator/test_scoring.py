@@ -239,6 +239,7 @@ def test_a_capacity_that_is_lower_than_declared_is_seen_by_the_sli() -> None:
         service.live(3, rate).live(1, rate, News(Sample(service.time, share)))
     holds, reason, message = capacity_as_declared(service.scoring)
     assert (holds, reason) == (False, "CapacityLower")
+    assert message.startswith("a ready replica serves about 3.")
     assert "times spec.capacity.requestsPerSecond" in message
 
 

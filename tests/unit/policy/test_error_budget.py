@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from headstart_policy import artifact
 from headstart_policy.error_budget import (
+    AIM,
     BUCKETS,
     LEAST_REHEARSAL,
     MOST_CORRECTION,
@@ -84,8 +85,8 @@ def test_a_burst_burns_and_a_bad_second_does_not() -> None:
 @pytest.mark.parametrize(
     ("days", "bad_share", "least", "most"),
     [
-        # At the very rate that it may, the price stays.
-        (10, 0.001, 0.99, 1.01),
+        # At the rate that is aimed at, the price stays.
+        (10, 0.001 * AIM, 0.99, 1.01),
         # Up within days, down within weeks.
         (1, 0.01, 1.3, 1.45),
         (3, 0.01, 2.5, 2.8),
