@@ -6,20 +6,21 @@ import asyncio
 import json
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
 
-from headstart_operator.sources.access import Access
+from headstart_operator.sources.access import Access, Credentials
 from headstart_operator.sources.addresses import Address
-from headstart_operator.sources.prometheus import Prometheus, RateError, Reason
+from headstart_operator.sources.prometheus import MOST_BYTES, Prometheus, RateError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from headstart_operator.sources.prometheus import Answer
 
@@ -43,14 +44,23 @@ def ask(
     return asyncio.run(once())
 
 
+class Request(NamedTuple):
+    """What somebody asked for."""
+
+    path: str
+    parameters: dict[str, list[str]]
+    headers: dict[str, str]
+
+
 @contextmanager
-def a_server(status: int, body: str, **headers: str) -> Iterator[tuple[str, list[Any]]]:
+def a_server(status: int, body: str, **headers: str) -> Iterator[tuple[str, list[Request]]]:
     """Answer every request in the same way; yields the address and the requests."""
-    requests: list[Any] = []
+    requests: list[Request] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            requests.append((urlparse(self.path).path, parse_qs(urlparse(self.path).query)))
+            parts = urlparse(self.path)
+            requests.append(Request(parts.path, parse_qs(parts.query), dict(self.headers)))
             self.send_response(status)
             for key, value in headers.items():
                 self.send_header(key, value)
@@ -61,7 +71,7 @@ def a_server(status: int, body: str, **headers: str) -> Iterator[tuple[str, list
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}", requests
@@ -86,7 +96,7 @@ def test_rates_are_put_on_the_grid_that_was_asked_for() -> None:
         answer = ask(f"{address}/prefix/", 100, 103, 15.0)
     np.testing.assert_array_equal(answer.rates, [1, np.nan, 3.5, 0])
     assert answer.problem is None
-    path, parameters = requests[0]
+    path, parameters, _ = requests[0]
     assert path == "/prefix/api/v1/query_range"
     assert parameters["query"] == [QUERY]
     assert [parameters[key][0] for key in ("start", "end", "step")] == ["1500", "1545", "15"]
@@ -160,8 +170,149 @@ def test_it_listens_and_never_answers() -> None:
     assert caught.value.reason is Reason.TIMEOUT
 
 
-def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither a proxy that would see each query, nor a .netrc that would add a password."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login me password it\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file")
-    with a_server(200, a_result([[0, "1"], [1, "1"]])) as (address, _):
+    good = a_result([[0, "1"], [1, "1"]])
+    with a_server(500, "a proxy") as (proxy, proxied), a_server(200, good) as (address, asked):
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy)
+            monkeypatch.setenv(name.lower(), proxy)
         assert ask(address, 0, 1).problem is None
+    assert not proxied
+    assert "Authorization" not in asked[0].headers
+
+
+def test_the_keys_of_a_session_are_not_written_down(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    assert Credentials().context().keylog_filename is None
+
+
+def test_a_redirect_goes_nowhere() -> None:
+    with a_server(200, a_result([[0, "1"], [1, "1"]])) as (target, asked):
+        for status in (301, 302, 303, 307, 308):
+            with (
+                a_server(status, "", Location=target) as (address, _),
+                pytest.raises(RateError, match="name that address if you trust it"),
+            ):
+                ask(address, 0, 1)
+    assert not asked
+
+
+def test_a_cookie_is_forgotten() -> None:
+    good = a_result([[0, "1"], [1, "1"]])
+    with a_server(200, good, **{"Set-Cookie": "session=1"}) as (address, asked):
+
+        async def twice() -> None:
+            prometheus = Prometheus(Access(Address.parse(address)))
+            for _ in range(2):
+                await prometheus.rates(QUERY, 1.0, 0, 1, 5)
+            await prometheus.close()
+
+        asyncio.run(twice())
+    assert not any("Cookie" in request.headers for request in asked)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 100_000,
+        '{"data":' * 5_000 + "1" + "}" * 5_000,
+        "9" * 10_000,
+        '{"data":{"result":[{"values":[[1e999,"1"]]}]}}',
+        '{"data":{"result":[{"values":[[NaN,"1"]]}]}}',
+        '{"data":{"result":{"a":1}}}',
+        '{"data":{"result":"x"}}',
+        '{"data":{"result":[{"values":5}]}}',
+        '{"data":[]}',
+        "",
+    ],
+)
+def test_an_answer_that_is_none_is_no_crash(body: str) -> None:
+    with (
+        a_server(200, body) as (address, _),
+        pytest.raises(RateError, match="does not answer as a Prometheus does") as caught,
+    ):
+        ask(address, 0, 1)
+    assert len(str(caught.value)) < 500
+
+
+def test_an_answer_that_is_compressed_is_not_unpacked() -> None:
+    """A few kilobytes could be gigabytes."""
+    with (
+        a_server(200, a_result([[0, "1"]]), **{"Content-Encoding": "gzip"}) as (address, asked),
+    ):
+        assert not np.isnan(ask(address, 0, 0).rates).any()
+    assert asked[0].headers["Accept-Encoding"] == "identity"
+
+
+def test_what_an_error_says_is_cut_and_printable() -> None:
+    said = "line\n\x1b[31mred\u202e" + "x" * 10_000
+    with (
+        a_server(400, an_error("bad_data", said)) as (address, _),
+        pytest.raises(RateError, match=r"^line  ") as caught,
+    ):
+        ask(address, 0, 1)
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < 400
+
+
+@contextmanager
+def a_stream(*, whole: bytes, chunk: int, pause: float) -> Iterator[tuple[str, list[int]]]:
+    """Answer every request with these bytes, in chunks; yields the address and what was sent."""
+    sent = [0]
+    released = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(OSError):
+                for k in range(0, len(whole), chunk):
+                    self.wfile.write(whole[k : k + chunk])
+                    self.wfile.flush()
+                    sent[0] += chunk
+                    if released.wait(pause):
+                        return
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", sent
+        finally:
+            released.set()
+            server.shutdown()
+            thread.join()
+
+
+def test_an_answer_without_end_is_cut() -> None:
+    head = b"HTTP/1.1 200 OK\r\n\r\n"
+    with (
+        a_stream(whole=head + b"x" * (16 * MOST_BYTES), chunk=1 << 16, pause=0) as (address, sent),
+        pytest.raises(RateError, match="answers more than 8 MiB") as caught,
+    ):
+        ask(address, 0, 1, within=60)
+    assert caught.value.reason is Reason.TOO_LARGE
+    # And what the sockets between us hold.
+    assert sent[0] < 2 * MOST_BYTES
+
+
+@pytest.mark.parametrize("whole", [b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 99, b"HTTP/1.1 200 " * 99])
+def test_an_answer_in_drips_has_a_time_as_a_whole(whole: bytes) -> None:
+    """Each byte comes in time; all of them do not. In the body, and in the headers."""
+    with (
+        a_stream(whole=whole, chunk=1, pause=0.05) as (address, _),
+        pytest.raises(RateError, match=r"did not answer within 0[.]5 s") as caught,
+    ):
+        ask(address, 0, 1, within=0.5)
+    assert caught.value.reason is Reason.TIMEOUT
