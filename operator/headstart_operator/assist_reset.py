@@ -9,7 +9,7 @@ from kubernetes.config import ConfigException
 
 from headstart_operator import assist
 from headstart_operator.kube import Api, ApiError
-from headstart_operator.rivals import Autoscaler, list_autoscalers
+from headstart_operator.rivals import EVERYWHERE, Autoscaler, read_places
 from headstart_operator.status import format_time
 
 
@@ -36,16 +36,20 @@ def assist_reset(namespaces: tuple[str, ...], *, everything: bool) -> None:
     """
     try:
         api = Api.connect()
-        hpas = list_autoscalers(api, namespaces)
     except ConfigException as error:
         raise click.ClickException(
             f"there is no cluster: {error}; run inside of one, or set KUBECONFIG"
         ) from error
-    except ApiError as error:
-        raise click.ClickException(f"HorizontalPodAutoscalers cannot be listed: {error}") from error
-    failed = [hpa for hpa in hpas if not _reset(api, hpa, everything=everything)]
+    failed = 0
+    for place, found in read_places(api, namespaces or (EVERYWHERE,)).items():
+        if isinstance(found, ApiError):
+            where = f" in {place}" if place else ""
+            click.echo(f"HorizontalPodAutoscalers{where} cannot be listed: {found}", err=True)
+            failed += 1
+        else:
+            failed += sum(not _reset(api, hpa, everything=everything) for hpa in found)
     if failed:
-        raise click.ClickException(f"{len(failed)} could not be put back: run it again")
+        raise click.ClickException(f"{failed} could not be put back or listed: run it again")
 
 
 def _reset(api: Api, hpa: Autoscaler, *, everything: bool) -> bool:

@@ -38,6 +38,10 @@ KEDA_LEAST, KEDA_MOST = 0, 100
 STALE = 5.0
 OLDEST = 10.0
 
+# The place that is all namespaces.
+EVERYWHERE = ""
+_UNKNOWN = "HorizontalPodAutoscalers were not listed yet"
+
 _log = logging.getLogger(__name__)
 
 
@@ -94,6 +98,11 @@ class Autoscaler:
     def __str__(self) -> str:
         """Name it as kubectl does."""
         return f"{self.kind}/{self.name}"
+
+
+_ByTarget = dict[Target, dict[str, Autoscaler]]
+# What each place, a namespace or everywhere, has, or why that cannot be told.
+Reading = dict[str, list[Autoscaler] | ApiError]
 
 
 class Found(NamedTuple):
@@ -168,21 +177,23 @@ class Rivals:
         self,
         api: Api,
         namespaces: Sequence[str],
-        blocking: Callable[..., Awaitable[list[Autoscaler]]],
+        blocking: Callable[..., Awaitable[Reading]],
     ) -> None:
         """List those of ``namespaces`` (none means all); ``blocking`` runs a call in a thread."""
         self._api = api
-        self._namespaces = namespaces
+        self._places = tuple(namespaces) or (EVERYWHERE,)
         self._blocking = blocking
-        self._found: dict[Target, dict[str, Autoscaler]] = {}
-        self._problem: str | None = "autoscalers were not listed yet"
+        self._found: dict[str, _ByTarget] = {place: {} for place in self._places}
+        self._problems: dict[str, str] = dict.fromkeys(self._places, _UNKNOWN)
         self._read_at = self._tried_at = -math.inf
         self._reading: asyncio.Task[None] | None = None
 
     async def of(self, target: Target, now: float) -> Found:
         """Tell the autoscalers of a workload; raises nothing."""
         await self.refresh(now)
-        return Found(tuple(self._found.get(target, {}).values()), self._problem)
+        place = self._place(target)
+        found = self._found.get(place, {}).get(target, {})
+        return Found(tuple(found.values()), self._problems.get(place))
 
     async def refresh(self, now: float) -> None:
         """See to it that what is known is not too old; raises nothing."""
@@ -200,30 +211,62 @@ class Rivals:
 
     def all(self) -> list[Autoscaler]:
         """Tell all of them, as they were read last."""
-        return [autoscaler for found in self._found.values() for autoscaler in found.values()]
+        return [
+            autoscaler
+            for place in self._found.values()
+            for found in place.values()
+            for autoscaler in found.values()
+        ]
 
     def replace(self, autoscaler: Autoscaler) -> None:
         """Take in one that has just been written: what was listed is older."""
-        self._found.setdefault(autoscaler.target, {})[str(autoscaler)] = autoscaler
+        place = self._found.setdefault(self._place(autoscaler.target), {})
+        place.setdefault(autoscaler.target, {})[str(autoscaler)] = autoscaler
+
+    def _place(self, target: Target) -> str:
+        return EVERYWHERE if self._places == (EVERYWHERE,) else target.namespace
 
     async def _read(self, now: float) -> None:
         try:
-            listed = await self._blocking(list_autoscalers, self._api, self._namespaces)
-        except ApiError as error:
-            # Those known stay known: an API server that is away has not deleted them.
-            hint = "grant it, in the chart's rules" if error.status == HTTPStatus.FORBIDDEN else ""
-            problem = f"HorizontalPodAutoscalers cannot be listed: {error}"
-            problem = f"{problem}; {hint}" if hint else problem
-            if problem != self._problem:
-                _log.warning("%s", problem)
-            if error.status == HTTPStatus.FORBIDDEN or self._problem is not None:
-                self._problem = problem
-        else:
-            self._problem = None
-            self._found = _by_target(listed)
-            self._read_at = now
+            reading = await self._blocking(read_places, self._api, self._places)
         finally:
             self._reading = None
+        for place, listed in reading.items():
+            if isinstance(listed, ApiError):
+                self._fail(place, listed)
+            else:
+                self._problems.pop(place, None)
+                self._found[place] = _by_target(listed)
+        if not all(isinstance(listed, ApiError) for listed in reading.values()):
+            self._read_at = now
+
+    def _fail(self, place: str, error: ApiError) -> None:
+        """Note why a place cannot be listed; the autoscalers known there stay known.
+
+        An API server that is away has not deleted them. But whoever may not list knows nothing.
+        """
+        forbidden = error.status == HTTPStatus.FORBIDDEN
+        if not forbidden and place not in self._problems:
+            return
+        hint = "; grant it, as the chart's roles do" if forbidden else ""
+        problem = f"HorizontalPodAutoscalers cannot be listed: {error}{hint}"
+        if problem != self._problems.get(place):
+            _log.warning("%s", problem)
+        self._problems[place] = problem
+
+
+def read_places(api: Api, places: Sequence[str]) -> Reading:
+    """List the autoscalers of each place; blocks.
+
+    One namespace that is gone, with its roles, must not blind the operator in the others.
+    """
+    reading: Reading = {}
+    for place in places:
+        try:
+            reading[place] = list_autoscalers(api, [place] if place else [])
+        except ApiError as error:
+            reading[place] = error
+    return reading
 
 
 def list_autoscalers(api: Api, namespaces: Sequence[str] = ()) -> list[Autoscaler]:
@@ -271,11 +314,11 @@ def _parsed(
             yield parse(document)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             # One that nobody can read must not hide the others.
-            _log.warning("%s: %s", (document.get("metadata") or {}).get("name"), error)
+            _log.debug("%s: %s", (document.get("metadata") or {}).get("name"), error)
 
 
-def _by_target(autoscalers: Iterable[Autoscaler]) -> dict[Target, dict[str, Autoscaler]]:
-    found: dict[Target, dict[str, Autoscaler]] = {}
+def _by_target(autoscalers: Iterable[Autoscaler]) -> _ByTarget:
+    found: _ByTarget = {}
     for autoscaler in autoscalers:
         found.setdefault(autoscaler.target, {})[str(autoscaler)] = autoscaler
     return found

@@ -140,6 +140,7 @@ def test_kedas_query_is_read_from_its_scaled_object(
     assert spec["rate"]["prometheus"] == {
         "query": "sum(rate(hits_total[2m]))",
         "address": "http://prometheus:9090",
+        "timeout": "10s",
     }
     assert spec["capacity"] == {"requestsPerSecond": "20"}
 

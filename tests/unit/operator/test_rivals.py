@@ -14,8 +14,8 @@ from headstart_operator.rivals import (
     OLDEST,
     SCALED_OBJECT,
     STALE,
-    Autoscaler,
     Found,
+    Reading,
     Rivals,
     Target,
     list_autoscalers,
@@ -59,12 +59,15 @@ class FakeApi(Api):
         self.hpas: list[Any] | ApiError = [an_hpa()]
         self.scaled_objects: list[Any] | ApiError = ApiError(404, "no such group")
         self.paths: list[str] = []
+        self.forbidden = "nowhere"
 
     def get(self, path: str, *, accept: str = "", **query: str) -> dict[str, Any]:
         """Answer."""
         del accept
         assert query == {"resourceVersion": "0"}
         self.paths.append(path)
+        if self.forbidden in path:
+            raise ApiError(403, "forbidden")
         answer = self.hpas if "autoscaling" in path else self.scaled_objects
         if isinstance(answer, ApiError):
             raise answer
@@ -148,12 +151,12 @@ def test_one_that_cannot_be_read_hides_no_other() -> None:
 class Stage:
     """Rivals of one namespace, whose lists run at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *namespaces: str) -> None:
         self.api = FakeApi()
-        self.rivals = Rivals(self.api, [], self._blocking)
+        self.rivals = Rivals(self.api, namespaces, self._blocking)
 
     @staticmethod
-    async def _blocking(call: Callable[..., list[Autoscaler]], *arguments: Any) -> list[Autoscaler]:
+    async def _blocking(call: Callable[..., Reading], *arguments: Any) -> Reading:
         return call(*arguments)
 
     async def at(self, seconds: float) -> Found:
@@ -206,6 +209,22 @@ def test_what_is_known_stays_while_the_api_server_is_away_and_is_not_hammered() 
             assert found.acting
             assert found.problem is None
         assert stage.lists == 2
+
+    asyncio.run(scene())
+
+
+def test_a_namespace_that_is_gone_blinds_nobody_in_the_others() -> None:
+    async def scene() -> None:
+        stage = Stage("shop", "store")
+        await stage.at(0)
+        stage.api.forbidden = "/namespaces/store/"
+        found = await stage.at(20)
+        assert found.acting
+        assert found.problem is None
+        gone = await stage.rivals.of(CHECKOUT._replace(namespace="store"), NOW + 20)
+        assert "cannot be listed" in (gone.problem or "")
+        other = await stage.rivals.of(CHECKOUT._replace(namespace="else"), NOW + 20)
+        assert other == Found()
 
     asyncio.run(scene())
 
