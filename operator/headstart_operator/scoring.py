@@ -15,7 +15,7 @@ import numpy as np
 
 from headstart_operator.capacity_check import Evidence
 from headstart_operator.resource import Mode
-from headstart_operator.selection import basis_of as prices_of
+from headstart_operator.selection import basis_of
 from headstart_operator.sli import Sample, Violations
 from headstart_policy import demotion, ledger
 from headstart_policy.error_budget import Budget, Goal, Price, hedged
@@ -171,16 +171,17 @@ def go_on(
     elif budget is None or budget.goal != goal:
         budget = Budget(goal)
     # A policy that cannot be read now is the same one in a moment.
-    basis = _basis(policy, profile) if policy else scoring.basis if scoring else ""
+    basis = basis_of(policy, profile) if policy else scoring.basis if scoring else ""
     if scoring is None or scoring.basis != basis:
         accounts = Accounts.begin(1, steps)
         scoring = Scoring(accounts, time, basis, since=time)
     else:
         missed = round((time - scoring.time) / profile.interval) - 1
-        scoring = replace(scoring, accounts=scoring.accounts.one(0, steps).resume(missed))
+        accounts = scoring.accounts.one(0, steps).resume(missed)
     violations = scoring.violations or Violations(since=time)
     return replace(
         scoring,
+        accounts=accounts,
         time=time,
         budget=budget,
         violations=violations if spec.objective.sli else None,
@@ -350,29 +351,6 @@ def _regret_budget(spec: Spec) -> float:
 @lru_cache(maxsize=8192)
 def _lead_steps(profile: Profile) -> int:
     return int(Profiles.stack([profile]).lead_steps[0])
-
-
-@lru_cache(maxsize=8192)
-def _basis_of(policy: _Named, profile: Profile) -> str:
-    return prices_of(policy.policy, profile)
-
-
-def _basis(policy: Policy, profile: Profile) -> str:
-    # The lead time moves with what is measured, and is none of the prices.
-    return _basis_of(_Named(policy), replace(profile, lead_time=profile.interval, seasons=()))
-
-
-class _Named:
-    """A policy that is told apart by its digest: its arrays cannot be hashed."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Named) and other.policy.digest == self.policy.digest
-
-    def __hash__(self) -> int:
-        return hash(self.policy.digest)
 
 
 def _finite(value: Any) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from headstart_policy.profile import Profiles
@@ -58,8 +59,13 @@ def basis_of(policy: Policy, profile: Profile) -> str:
 
     The lead time is measured and moves; it changes what comes, not what the past has shown.
     """
+    return _basis(policy.digest, profile)
+
+
+@lru_cache(maxsize=8192)
+def _basis(digest: str, profile: Profile) -> str:
     prices = (profile.capacity, profile.capacity_noise, profile.capacity_correlation)
-    facts = (policy.digest, profile.interval, *prices, *astuple(profile.objective))
+    facts = (digest, profile.interval, *prices, *astuple(profile.objective))
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 

@@ -97,6 +97,8 @@ class Accounts(NamedTuple):
     @classmethod
     def stack(cls, parts: Sequence[Accounts]) -> Accounts:
         """Put services side by side; shorter pasts are padded with what is not looked at."""
+        if len(parts) == 1:
+            return parts[0]
         widest = max(part.asked.shape[2] for part in parts)
         asked = np.full((len(parts), ASKED, widest), -1, dtype=np.int64)
         for row, part in zip(asked, parts, strict=True):
@@ -114,6 +116,8 @@ class Accounts(NamedTuple):
 
     def row(self, i: int) -> Accounts:
         """Take service i as it stands."""
+        if len(self.seconds) == 1:
+            return self
         row = slice(i, i + 1)
         return Accounts(
             self.dollars[row],
@@ -226,7 +230,8 @@ def price(
     came = past.rate[:, None]
     outcome = expected_outcome(came, np.maximum(ready, 0), asked, each, each.capacity_correlation)
     spent = came * each.request_value * each.interval - outcome.dollars
-    spent[past.full] = no_dearer_than_leaner(spent[past.full], ready[past.full])
+    if past.full.any():
+        spent[past.full] = no_dearer_than_leaner(spent[past.full], ready[past.full])
     known = past.known[:, None]
     return Step(
         known=past.known,

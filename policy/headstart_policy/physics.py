@@ -79,8 +79,9 @@ def expected_outcome(
     safe = np.where(certain, 1.0, spread)
     d = (rate - mean) / safe
     density = np.exp(-0.5 * d**2) / np.sqrt(2 * np.pi)
-    served = rate - (rate - mean) * normal_cdf(d) - safe * density
-    violation = normal_cdf((profiles.slo * rate - mean) / safe)
+    # Both at once: for few services a call costs more than its numbers.
+    below, violation = normal_cdf(np.stack([d, (profiles.slo * rate - mean) / safe]))
+    served = rate - (rate - mean) * below - safe * density
     exact, missed = serve(rate, mean, profiles.slo)
     served = np.where(certain, exact, np.clip(served, 0.0, rate))
     violation = np.where(rate > 0, np.where(certain, missed, violation), 0.0)
