@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 from click.testing import CliRunner
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from kubernetes import client
 from kubernetes.leaderelection.electionconfig import Config
 from kubernetes.leaderelection.leaderelection import LeaderElection
@@ -16,7 +19,7 @@ from headstart_operator import election_flags
 from headstart_operator.election import Election, Lock, Rules, RulesError, _Over
 from headstart_operator.fence import Fence
 from tests.cluster import wait_until
-from tests.unit.operator.leases import Leases
+from tests.unit.operator.leases import InProcess, Leases
 from tests.unit.operator.test_fence import Clock
 
 if TYPE_CHECKING:
@@ -211,6 +214,111 @@ def test_times_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(RulesError, match=message):
         Rules("headstart", "ops", **times)
+
+
+def test_a_slow_renewal_counts_from_when_it_was_sent(clock: Clock, one: Candidate) -> None:
+    """The other counts from when it was carried out: from the answer on would be too long."""
+    leases = one.lock.api_instance = InProcess()
+
+    def four_seconds() -> None:
+        clock.now += 4
+
+    leases.after = four_seconds
+    assert one.attempt()
+    assert one.fence.remaining() == RULES.renew_deadline - 4
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["attempt", "attempt", "slow", "deaf", "away", "wait", "end", "jump"]),
+        st.integers(0, 1),
+        st.floats(0.0, 1.0),
+    ),
+    min_size=10,
+    max_size=30,
+)
+
+
+class Rivals:
+    """Two candidates whose fences are looked at whenever time passes."""
+
+    def __init__(self, nowhere: Leases, wall: list[float]) -> None:
+        """Stand, both."""
+        self.server, self.clock, self.wall = InProcess(), Clock(), wall
+        self._nowhere = nowhere
+        self._under_way = False
+        self.candidates = [self._candidate(name) for name in ("one", "two")]
+
+    def _candidate(self, name: str) -> Candidate:
+        candidate = Candidate(self._nowhere, self.clock, name)
+        candidate.lock.api_instance = self.server
+        return candidate
+
+    def take(self, step: str, who: int, share: float) -> None:
+        """Let something happen."""
+        other = functools.partial(self.meanwhile, 1 - who, share * RULES.renew_deadline)
+        hook = other if step == "slow" else lambda: None
+        self.server.before = self.server.after = hook
+        self.server.deaf, self.server.away = step == "deaf", step == "away"
+        if step == "wait":
+            self.pass_by(share * RULES.duration)
+        elif step == "jump":
+            self.wall[0] += 3600.0 if who else -3600.0
+        elif step == "end":
+            self.candidates[who].fence.end()
+            self.candidates[who].lock.release()
+            self.stand_again(who)
+        else:
+            self.attempt(who)
+        self.pass_by(0.0)
+
+    def meanwhile(self, who: int, seconds: float) -> None:
+        """Let the other try while a request is under way."""
+        if self._under_way:
+            return
+        self._under_way = True
+        self.attempt(who)
+        self.pass_by(seconds)
+        self.attempt(who)
+        self._under_way = False
+
+    def attempt(self, who: int) -> None:
+        """Try once; one whose time has ended stands again."""
+        try:
+            self.candidates[who].attempt()
+        except _Over:
+            self.candidates[who].fence.close()
+            self.stand_again(who)
+
+    def stand_again(self, who: int) -> None:
+        """Stand under a new name."""
+        name = f"{who} at {self.clock.now}"
+        self.candidates[who] = self._candidate(name)
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass; at no moment may both write."""
+        for _ in range(4):
+            self.clock.now += seconds / 4
+            self.wall[0] += seconds / 4
+            assert sum(c.fence.remaining() > 0 for c in self.candidates) <= 1
+
+
+def test_two_replicas_never_may_write_at_once(
+    server: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is slow, lost, away or set; looked at while requests are under way as well."""
+    wall = [1e9]
+    monkeypatch.setattr("time.time", lambda: wall[0])
+
+    # What fails is not made shorter: that would take minutes.
+    @settings(max_examples=200, deadline=None, phases=(Phase.explicit, Phase.generate))
+    @given(STEPS)
+    def play(steps: list[tuple[str, int, float]]) -> None:
+        rivals = Rivals(server, wall)
+        for step in steps:
+            rivals.take(*step)
+
+    play()
 
 
 def test_the_flags_say_what_is_missing_or_contradicts(
