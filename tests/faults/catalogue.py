@@ -156,7 +156,7 @@ def watches_cut(rig: Rig) -> Iterator[float]:
     rig.set_least(1)
 
 
-def storm(status: int, seconds: float = 8.0) -> Callable[[Rig], AbstractContextManager[float]]:
+def storm(status: int, seconds: float = 5.0) -> Callable[[Rig], AbstractContextManager[float]]:
     """Answer two of three requests with ``status`` for so many seconds."""
 
     @contextmanager

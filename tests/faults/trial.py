@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # What did not happen within so many seconds is lost.
 WITHIN = 30.0
 # A write that comes late would come by then, s.
-AFTER = 2.0
+AFTER = 1.0
 
 
 @dataclass(frozen=True)
