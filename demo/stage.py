@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CHART = Path(__file__).parents[1] / "charts" / "headstart"
 SYSTEM = "headstart-system"
+CRD = "scalingpolicies.headstart.dev"
 SHOP = "shop"
 NAME = "checkout"
 DEPLOYMENT = f"{APPS}/namespaces/{SHOP}/deployments/{NAME}"
@@ -120,11 +121,18 @@ class Stage:
         )
 
         self._say("Installing the chart and starting the operator with its ServiceAccount")
-        options = {"prometheus.address": prometheus.url, "metrics.port": free_port()}
+        options = {
+            "prometheus.address": prometheus.url,
+            "metrics.port": free_port(),
+            "artifactConfigMaps": f"{{{NAME}-policy}}",
+            # A second one would stand by, and share this machine's ports.
+            "replicas": 1,
+        }
         sets = [f"--set={key}={value}" for key, value in options.items()]
         cluster.helm(
             "install", "headstart", CHART, f"--namespace={SYSTEM}", "--create-namespace", *sets
         )
+        cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD}")
         stack.enter_context(cluster.run_deployment(SYSTEM, "headstart"))
 
         self._say("Applying the policy artefact and a ScalingPolicy in Auto")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster import wait_until
+from tests.cluster import APPS, CORE, ApiError, wait_until
 from tests.integration.chart.charts import CHART, NAMESPACE, ROOT, identity, may
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.cluster import Cluster
+    from tests.cluster import Api, Cluster
 
 RELEASE = "headstart"
 CRD = "scalingpolicies.headstart.dev"
@@ -151,6 +152,32 @@ def test_cluster_wide_token_may_do_just_what_the_operator_does(
             assert not may(operator, verb, resource, watched), f"{verb} {resource}"
         for verb, resource in FORBIDDEN:
             assert not may(operator, verb, resource, watched), f"{verb} {resource}"
+        _try_what_is_forbidden(operator, watched)
+
+
+def _try_what_is_forbidden(operator: Api, namespace: str) -> None:
+    """Not only asked: done, and refused; what the values name is not refused, only not there."""
+    here = f"{CORE}/namespaces/{namespace}"
+    tries: dict[str, Callable[[], object]] = {
+        "list Secrets": lambda: operator.get(f"{here}/secrets"),
+        "read another's Secret": lambda: operator.get(f"{here}/secrets/another"),
+        "list ConfigMaps": lambda: operator.get(f"{here}/configmaps"),
+        "make itself a token": lambda: operator.create(
+            f"{here}/serviceaccounts/default/token", {"spec": {}}
+        ),
+        "delete pods": lambda: operator.delete(f"{here}/pods/any"),
+        "change a workload": lambda: operator.patch(
+            f"{APPS}/namespaces/{namespace}/deployments/any", {"spec": {"paused": True}}
+        ),
+    }
+    for what, attempt in tries.items():
+        with pytest.raises(ApiError) as refusal:
+            attempt()
+        assert refusal.value.status == HTTPStatus.FORBIDDEN, what
+    for named in ("secrets/mimir", "configmaps/trained"):
+        with pytest.raises(ApiError) as refusal:
+            operator.get(f"{here}/{named}")
+        assert refusal.value.status == HTTPStatus.NOT_FOUND, named
 
 
 @pytest.mark.usefixtures("uninstall")

@@ -133,6 +133,7 @@ def test_package_holds_files_and_no_links(cluster: Cluster, tmp_path: Path) -> N
         ("watchNamespaces=shop", "/watchNamespaces", "want array"),
         ("watchNamespaces={shop,shop}", "/watchNamespaces", "items at 0 and 1 are equal"),
         ("watchNamespaces={Shop}", "/watchNamespaces/0", "'Shop' does not match pattern"),
+        ("scalableKinds=null", "scalableKinds", "missing"),
         ("scalableKinds=apps", "/scalableKinds", "want array"),
         ("scalableKinds[0].apiGroup=apps", "/scalableKinds/0", "missing property 'resources'"),
         ("metrics.port=80", "/metrics/port", "got 80, want 1,024"),

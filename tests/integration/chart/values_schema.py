@@ -50,7 +50,14 @@ def _of_mapping(node: yaml.MappingNode, lines: list[str], path: str) -> dict[str
         key.value: _of(key, value, lines, f"{path}.{key.value}".lstrip("."))
         for key, value in node.value
     }
-    return {"type": "object", "additionalProperties": False, "properties": properties}
+    # Helm fills in what is left out; a key is missing only where someone sets it to null.
+    required = [name for name, one in properties.items() if "null" not in one["type"]]
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": required,
+        "properties": properties,
+    }
 
 
 def _of(key: yaml.Node, value: yaml.Node, lines: list[str], path: str) -> dict[str, Any]:
