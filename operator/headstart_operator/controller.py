@@ -112,7 +112,7 @@ class Controller:
         self._artifacts = Artifacts(api)
         self._recorder = Recorder(settings.record)
         self._batcher = Batcher()
-        self._quotas = Quotas(api)
+        self._quotas = Quotas(api, settings.namespaces)
         self._switch = StopSwitch(api, settings.pod_namespace, settings.stop_config_map)
         metrics.loop.stopped.set_function(lambda: self._switch.stopped is not None)
         self._kube = ThreadPoolExecutor(KUBE_THREADS, thread_name_prefix="kubernetes")
@@ -230,6 +230,7 @@ class Controller:
         if running:
             await asyncio.wait(running, timeout=within)
         self._pods.stop()
+        self._quotas.stop()
         self._targets.stop()
         for pool in (self._kube, self._statuses):
             pool.shutdown(wait=False, cancel_futures=True)
@@ -271,12 +272,11 @@ class Controller:
             if isinstance(result, BaseException):
                 raise result
         scale, census = cast("tuple[Scale, Census]", seen)
-        if self._quotas.due(service.key.namespace, scale.path, now):
-            existing = min(scale.replicas, service.pods)
-            await self._blocking(
-                self._quotas.look, service.key.namespace, scale.path, existing, now
-            )
-        headroom = self._quotas.of(scale.path)
+        namespace = service.key.namespace
+        if self._quotas.due(namespace, scale.path, now):
+            await self._blocking(self._quotas.look, namespace, scale.path, now)
+        existing = min(scale.replicas, service.pods)
+        headroom = self._quotas.of(namespace, scale.path, existing, now)
         sight = service.sight(spec, scale, census, instant, headroom)
         verdict = await self._batcher.decide(sight)
         demoted = demotion_of(verdict.scoring) if verdict.scoring else None
@@ -329,7 +329,7 @@ class Controller:
 
         Beside the tick: an sli that is slow to evaluate must not delay what is decided.
         """
-        sli, gap = spec.objective.sli, slis.due(instant, spec.interval)
+        sli, gap = spec.objective.sli, slis.due(instant, spec.interval, service.phase, service.uid)
         if sli is None or gap is None:
             return
         prometheus = spec.rate.prometheus

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
 
 from headstart_operator.history import Gap
 
@@ -86,10 +87,15 @@ class Violations:
         return cls(**values)
 
 
-def due(instant: float, interval: float) -> Gap | None:
-    """Return what to ask for at ``instant`` of the grid; ``None``: it is not time."""
+def due(instant: float, interval: float, phase: float, uid: str) -> Gap | None:
+    """Return what to ask for at ``instant`` of the grid; ``None``: it is not time.
+
+    ``phase`` is by how many seconds the policy's instants come later, and ``uid`` is the policy's:
+    a thousand of them do not all ask in the same interval.
+    """
     index = round(instant / interval)
-    return Gap(interval, index, index) if index % EVERY == 0 else None
+    mine = (index + crc32(uid.encode())) % EVERY == 0
+    return Gap(interval, index, index, phase) if mine else None
 
 
 def share_of(value: float) -> float:
