@@ -626,9 +626,9 @@ class Controller:
             return
         if statuses.bad(condition):
             kind = events.WARNING
-        elif condition["type"] == "Ready" and before.get("conditions"):
-            kind = events.NORMAL
-        elif condition["reason"] in statuses.TOLD:
+        elif condition["reason"] in statuses.TOLD or (
+            condition["type"] == "Ready" and before.get("conditions")
+        ):
             kind = events.NORMAL
         else:
             return

@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
-from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from headstart_operator.fields import parse_quantity
 from headstart_operator.kube import ApiError
+from headstart_operator.watch import Kind, Watches
 from headstart_policy.guardrails import Headroom
 
 if TYPE_CHECKING:
@@ -41,11 +41,12 @@ _log = logging.getLogger(__name__)
 
 
 class Quota(NamedTuple):
-    """What one ResourceQuota admits and what is used of it, by resource."""
+    """What one ResourceQuota admits and what is used of it, by resource; and its scopes."""
 
     name: str
     hard: Mapping[str, float]
     used: Mapping[str, float]
+    scopes: Sequence[Document] = ()
 
 
 def needs(template: Document) -> dict[str, float]:
@@ -61,21 +62,28 @@ def needs(template: Document) -> dict[str, float]:
     }
 
 
-def applies(quota: Document, template: Document) -> bool:
-    """Whether pods of a template count in a quota: whether they match all of its scopes."""
-    spec, pod = quota.get("spec") or {}, template.get("spec") or {}
-    plain = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
-    chosen = (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
-    return all(_matches(scope, pod) for scope in (*plain, *chosen))
+def applies(scopes: Sequence[Document], template: Document) -> bool:
+    """Whether pods of a template match all scopes of a quota."""
+    pod = template.get("spec") or {}
+    return all(_matches(scope, pod) for scope in scopes)
 
 
 def parse(document: Document) -> Quota:
-    """Reduce a ResourceQuota; its status is what is enforced."""
-    status = document.get("status") or {}
+    """Reduce a ResourceQuota; its status is what is enforced.
+
+    Raises
+    ------
+    ValueError
+        It has a quantity that is none.
+    """
+    spec, status = document.get("spec") or {}, document.get("status") or {}
     hard, used = (
-        {k: parse_quantity(v) for k, v in (status.get(x) or {}).items()} for x in ("hard", "used")
+        {name: parse_quantity(amount) for name, amount in (status.get(part) or {}).items()}
+        for part in ("hard", "used")
     )
-    return Quota(document["metadata"]["name"], hard, used)
+    plain = [{"scopeName": name, "operator": "Exists"} for name in spec.get("scopes") or ()]
+    chosen = (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
+    return Quota(document["metadata"]["name"], hard, used, (*plain, *chosen))
 
 
 def headroom(quotas: Sequence[Quota], each: Mapping[str, float], existing: int) -> Headroom | None:
@@ -185,13 +193,7 @@ def _selects(scope: Document, value: str | None) -> bool:
 
 class _Listed(NamedTuple):
     at: float
-    quotas: list[Document]
-
-
-class _Room(NamedTuple):
-    at: float
-    """When the list was read that it was worked out from."""
-    headroom: Headroom | None
+    quotas: list[Quota]
 
 
 class _Template(NamedTuple):
@@ -199,34 +201,55 @@ class _Template(NamedTuple):
     template: Document
 
 
-class Quotas:
-    """Keeps what was read of namespaces, and the headroom of each workload; threads may share it.
+class _Room(NamedTuple):
+    at: float
+    headroom: Headroom | None
 
-    A headroom stands as long as the list that it was worked out from: pods that were created since
-    are not in that list's ``used``, and would be counted twice.
+
+class Quotas:
+    """The quotas of all namespaces that the operator serves, from a watch.
+
+    While the watch is not to be trusted they are listed, each namespace's at most once in
+    :data:`LIST_AGE` seconds.
     """
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, namespaces: tuple[str, ...] = ()) -> None:
         self._api = api
+        kind = Kind("/api/v1", "resourcequotas", _keep, lambda name, _: (name.namespace,))
+        self._watches = Watches(api, kind, namespaces)
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
         self._listed: dict[str, _Listed] = {}
         self._templates: dict[str, _Template] = {}
         self._rooms: dict[str, _Room] = {}
-        self._forbidden = False
         self._swept = 0.0
 
-    def of(self, path: str) -> Headroom | None:
-        """Say how many replicas of a workload fit; ``None``: nothing limits, or nobody knows."""
-        room = self._rooms.get(path)
-        return room.headroom if room else None
-
     def due(self, namespace: str, path: str, now: float) -> bool:
-        """Whether to :meth:`look` again at ``now``, s since the epoch."""
-        listed, room = self._listed.get(namespace), self._rooms.get(path)
-        return listed is None or not _fresh(listed.at, now) or room is None or room.at != listed.at
+        """Whether to :meth:`look`, before :meth:`of`, at ``now``, s since the epoch."""
+        quotas = self._quotas(namespace, now)
+        if not quotas:
+            return quotas is None
+        known = self._templates.get(path)
+        return known is None or not 0 <= now - known.at < TEMPLATE_AGE
 
-    def look(self, namespace: str, path: str, existing: int, now: float) -> None:
-        """Work out what fits; this blocks.
+    def look(self, namespace: str, path: str, now: float) -> None:
+        """Read what is missing of a namespace and of a workload in it; this blocks."""
+        with self._locks[namespace]:
+            quotas = self._quotas(namespace, now)
+            if quotas is None:
+                quotas = self._list(namespace, now)
+        if quotas and self.due(namespace, path, now):
+            try:
+                spec = self._api.get(path).get("spec") or {}
+            except ApiError as error:
+                # A guardrail that cannot look stays out of the way: pods beyond are refused anyway.
+                _log.warning("%s: quotas are not foreseen: %s", path, error)
+                spec = {}
+            self._templates[path] = _Template(now, spec.get("template") or {})
+        if abs(now - self._swept) > KEPT:
+            self._sweep(now)
+
+    def of(self, namespace: str, path: str, existing: int, now: float) -> Headroom | None:
+        """Say how many replicas of a workload fit; it does not block.
 
         Parameters
         ----------
@@ -236,21 +259,52 @@ class Quotas:
             Its replicas that have a pod.
         now
             Seconds since the epoch.
+
+        Returns
+        -------
+        ``None``: nothing limits, or nobody knows.
         """
-        with self._locks[namespace]:
-            listed = self._list(namespace, now)
-        room = None
+        quotas, known = self._quotas(namespace, now), self._templates.get(path)
+        if not quotas or known is None:
+            self._rooms.pop(path, None)
+            return None
         try:
-            if listed.quotas:
-                template = self._template(path, now)
-                chosen = [parse(quota) for quota in listed.quotas if applies(quota, template)]
-                room = headroom(chosen, needs(template), existing)
-        except (ApiError, AttributeError, KeyError, TypeError, ValueError) as error:
-            # A guardrail that cannot look stays out of the way: pods beyond are refused anyway.
+            chosen = [quota for quota in quotas if applies(quota.scopes, known.template)]
+            room = headroom(chosen, needs(known.template), existing)
+        except (AttributeError, TypeError, ValueError) as error:
             _log.warning("%s: quotas are not foreseen: %s", path, error)
-        self._rooms[path] = _Room(listed.at, room)
-        if abs(now - self._swept) > KEPT:
-            self._sweep(now)
+            room = None
+        before = self._rooms.get(path)
+        self._rooms[path] = _Room(now, room)
+        # Pods may be seen a moment before they are in a quota's ``used``, and would be counted
+        # twice. Asked for, such replicas would stay asked for: the guardrail never lowers.
+        rooms = [one for one in (room, before and before.headroom) if one is not None]
+        return min(rooms, key=lambda one: one.replicas) if room is not None else None
+
+    def stop(self) -> None:
+        """End the watches."""
+        self._watches.stop()
+
+    def _quotas(self, namespace: str, now: float) -> list[Quota] | None:
+        """Return those of a namespace; ``None``: they are to be listed."""
+        found = self._watches.of(namespace).find([namespace])
+        if found is not None:
+            return found
+        listed = self._listed.get(namespace)
+        fresh = listed is not None and 0 <= now - listed.at < LIST_AGE
+        return listed.quotas if listed is not None and fresh else None
+
+    def _list(self, namespace: str, now: float) -> list[Quota]:
+        listed = self._listed.get(namespace)
+        try:
+            items = self._api.get(f"/api/v1/namespaces/{namespace}/resourcequotas")["items"]
+            quotas = [quota for item in items if (quota := _keep(item)) is not None]
+        except ApiError as error:
+            quotas = listed.quotas if listed and error.unreachable else []
+            if listed is None:
+                _log.warning("%s: quotas are not foreseen: %s", namespace, error)
+        self._listed[namespace] = _Listed(now, quotas)
+        return quotas
 
     def _sweep(self, now: float) -> None:
         """Forget namespaces and workloads in which nothing is scaled any more."""
@@ -261,28 +315,10 @@ class Quotas:
                 if abs(now - entry.at) > KEPT:
                     known.pop(key, None)
 
-    def _list(self, namespace: str, now: float) -> _Listed:
-        listed = self._listed.get(namespace)
-        if listed is not None and _fresh(listed.at, now):
-            return listed
-        try:
-            quotas = self._api.get(f"/api/v1/namespaces/{namespace}/resourcequotas")["items"]
-        except ApiError as error:
-            quotas = listed.quotas if listed and error.unreachable else []
-            if error.status == HTTPStatus.FORBIDDEN and not self._forbidden:
-                self._forbidden = True
-                _log.warning("quotas are not foreseen: %s", error)
-        listed = self._listed[namespace] = _Listed(now, quotas)
-        return listed
 
-    def _template(self, path: str, now: float) -> Document:
-        known = self._templates.get(path)
-        if known is None or not 0 <= now - known.at < TEMPLATE_AGE:
-            spec = self._api.get(path).get("spec") or {}
-            known = self._templates[path] = _Template(now, spec.get("template") or {})
-        return known.template
-
-
-def _fresh(at: float, now: float) -> bool:
-    # Of a clock that was set back nothing is fresh.
-    return 0 <= now - at < LIST_AGE
+def _keep(document: Document) -> Quota | None:
+    try:
+        return parse(document)
+    except ValueError as error:
+        _log.warning("ResourceQuota %s: %s", document["metadata"]["name"], error)
+        return None

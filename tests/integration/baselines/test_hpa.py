@@ -168,7 +168,7 @@ def _disturbed(script: Script, name: str) -> list[str]:
     ]
     early = [
         f"{times[k] - times[k - ago]:.1f} s from sync {k - ago} to {k}"
-        for window in windows
+        for window in windows - {0}
         for ago in (math.ceil(window / BEAT),)
         for k in range(ago, len(times))
         if times[k] - times[k - ago] <= window + EARLY

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from headstart_operator.resource import Spec
+from headstart_policy.observation import Observation
 from tests.cluster import CORE, ApiError, wait_until
+from tests.integration.operator.records import Record, replay
 from tests.integration.operator.world import WIDE, an_artifact
 
 if TYPE_CHECKING:
@@ -240,3 +243,19 @@ def test_one_switch_stops_all_scaling(world: World, load: Exporter) -> None:
     world.cluster.api.delete(f"{CORE}/namespaces/{world.namespace}/configmaps/headstart-stop")
     world.wait_replicas("stopped", REPLICAS + 1, 50)
     world.wait_condition("stopped", "ScalingActive", "True", "Scaling")
+
+
+def test_what_was_recorded_under_orders_decides_the_same(operator: Operator) -> None:
+    record = Record(operator.record)
+    seen = set()
+    for name in ("sleepy", "blind", "quota", "blocked", "paused"):
+        lines = record.of(name, "decision")
+        spec = Spec.parse(record.of(name, "history")[0]["spec"])
+        recorded = [Observation.from_json(line["observation"]) for line in lines]
+        again = replay(record, lines, [spec] * len(lines), Observation.concatenate(recorded))
+        assert [decision.reason for decision in again] == [x["decision"]["reason"] for x in lines]
+        assert [decision.desired for decision in again] == [
+            line["decision"]["desired"] for line in lines
+        ]
+        seen |= {limit.guardrail for decision in again for limit in decision.limits}
+    assert {"onMetricLoss", "behavior", "block", "quota", "activation", "pin"} <= seen

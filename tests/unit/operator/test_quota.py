@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from headstart_operator.kube import Api, ApiError
-from headstart_operator.quota import LIST_AGE, Quota, Quotas, applies, headroom, needs, parse
+from headstart_operator.quota import KEPT, LIST_AGE, Quota, Quotas, applies, headroom, needs, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAMESPACE, PATH = "shop", "/apis/apps/v1/namespaces/shop/deployments/checkout"
 
@@ -124,11 +127,12 @@ def test_how_many_fit(
 def test_a_quota_counts_pods_of_its_scopes(
     spec: dict[str, Any], pod: dict[str, Any], *, counts: bool
 ) -> None:
-    assert applies({"spec": spec}, {"spec": pod}) is counts
+    quota = parse({"metadata": {"name": "team"}, "spec": spec})
+    assert applies(quota.scopes, {"spec": pod}) is counts
 
 
 class OneNamespace(Api):
-    """Has a quota of 10 pods, and counts what it is asked."""
+    """Has a quota of 10 pods, and counts what it is asked; it can only be listed, not watched."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -137,7 +141,8 @@ class OneNamespace(Api):
 
     def get(self, path: str, *, accept: str = "", **query: str) -> dict[str, Any]:
         """Answer."""
-        del accept, query
+        if "limit" in query or accept:
+            raise ApiError(0, "no watch here")
         self.asked.append(path)
         if self.error:
             raise self.error
@@ -147,36 +152,61 @@ class OneNamespace(Api):
         return {"spec": {"template": a_template({})}}
 
 
+@pytest.fixture
+def api() -> OneNamespace:
+    """Provide a namespace."""
+    return OneNamespace()
+
+
+@pytest.fixture
+def quotas(api: OneNamespace) -> Iterator[Quotas]:
+    """Provide its quotas."""
+    quotas = Quotas(api)
+    yield quotas
+    quotas.stop()
+
+
+def room(quotas: Quotas, existing: int, now: float) -> int | None:
+    """Look where that is due, and say how many fit."""
+    if quotas.due(NAMESPACE, PATH, now):
+        quotas.look(NAMESPACE, PATH, now)
+    found = quotas.of(NAMESPACE, PATH, existing, now)
+    return found.replicas if found else None
+
+
 def test_a_quota_is_parsed() -> None:
     (document,) = OneNamespace().get("/resourcequotas")["items"]
     assert parse(document) == Quota("team", {"pods": 10.0}, {"pods": 4.0})
 
 
-def test_pods_made_since_the_list_was_read_are_not_counted_twice() -> None:
-    api = OneNamespace()
-    quotas = Quotas(api)
-    for now, existing in ((0.0, 4), (1.0, 8), (LIST_AGE - 1, 10)):
-        if quotas.due(NAMESPACE, PATH, now):
-            quotas.look(NAMESPACE, PATH, existing, now)
-        found = quotas.of(PATH)
-        assert found is not None
-        assert found.replicas == 10
+def test_pods_that_are_not_in_used_yet_are_not_counted_twice(
+    api: OneNamespace, quotas: Quotas
+) -> None:
+    assert room(quotas, 4, 0.0) == 10
+    assert room(quotas, 8, 1.0) == 10
     assert len(api.asked) == 2
-    api.used = "10"
-    quotas.look(NAMESPACE, PATH, 10, LIST_AGE)
-    found = quotas.of(PATH)
-    assert found is not None
-    assert found.replicas == 10
+    api.used = "8"
+    assert room(quotas, 8, LIST_AGE) == 10
+    # A quota that has grown is believed the second time.
+    api.used = "5"
+    assert [room(quotas, 8, (2 + k) * LIST_AGE) for k in range(2)] == [10, 13]
 
 
-def test_a_network_that_fails_leaves_the_last_list_and_a_refusal_none() -> None:
-    api = OneNamespace()
-    quotas = Quotas(api)
-    quotas.look(NAMESPACE, PATH, 4, 0.0)
+def test_a_network_that_fails_leaves_the_last_list_and_a_refusal_none(
+    api: OneNamespace, quotas: Quotas
+) -> None:
+    assert room(quotas, 4, 0.0) == 10
     api.error = ApiError(0, "away")
-    quotas.look(NAMESPACE, PATH, 4, LIST_AGE)
-    assert quotas.of(PATH) is not None
+    assert room(quotas, 4, LIST_AGE) == 10
     api.error = ApiError(403, "forbidden")
-    quotas.look(NAMESPACE, PATH, 4, 2 * LIST_AGE)
-    assert quotas.of(PATH) is None
+    assert room(quotas, 4, 2 * LIST_AGE) is None
     assert not quotas.due(NAMESPACE, PATH, 2 * LIST_AGE + 1)
+
+
+def test_what_nobody_asks_for_is_forgotten(api: OneNamespace, quotas: Quotas) -> None:
+    assert room(quotas, 4, 1.0) == 10
+    asked = len(api.asked)
+    quotas.look("other", "/other", 2 * KEPT)
+    assert room(quotas, 4, 2 * KEPT) == 10
+    # Its template, too.
+    assert api.asked[asked + 2 :].count(PATH) == 1
