@@ -112,6 +112,8 @@ class History:
 
     profile: Profile
     phase: float = 0.0
+    # How often rates that had been decided on were taken back.
+    revision: int = field(init=False, default=0)
     recent: Grid = field(init=False)
     seasonal: Grid | None = field(init=False, default=None)
 
@@ -144,6 +146,8 @@ class History:
         for grid in (self.recent, self.seasonal):
             if grid is not None:
                 first = max(0, math.ceil(time / grid.step) - grid.first)
+                # The newest was not decided on yet.
+                self.revision += bool(np.isfinite(grid.rates[first:-1]).any())
                 grid.rates[first:] = np.nan
 
     def loaded(self, now: float) -> bool:

@@ -140,7 +140,7 @@ def companion_of(query: str, targets_query: str | None) -> Companion | None:
 
 
 def fallen(rates: Floats, reach: float) -> bool:
-    """Whether the newest of some rates is far below the highest of them.
+    """Whether the newest of some rates is far below the highest of them, or none at all.
 
     Parameters
     ----------
@@ -149,9 +149,10 @@ def fallen(rates: Floats, reach: float) -> bool:
     reach
         Over how much of the past each is taken, s; 0: unknown, and no fall is chance.
     """
-    newest = float(rates[-1]) if len(rates) else math.nan
-    if not math.isfinite(newest):
+    if not np.isfinite(rates).any():
         return False
+    # Where nothing is left, what was read just before was already too low.
+    newest = float(np.nan_to_num(rates[-1]))
     highest = float(np.nanmax(rates))
     chance = CHANCE_DEVIATIONS * math.sqrt(max(highest, 0.0) / reach) if reach else 0.0
     return highest - newest > max(FALL * highest, chance)
@@ -184,14 +185,15 @@ def vanishing(
         return None
     lost = 1.0 - left / before
     rate = float(np.nanmax(rates))
-    rate_lost = 1.0 - float(rates[-1]) / rate
+    rate_left = float(np.nan_to_num(rates[-1]))
+    rate_lost = 1.0 - rate_left / rate
     explained = lost <= 1.0 - replicas + CHANCE
     if explained or lost < max(LEAST_LOST, COMPARABLE * rate_lost):
         return None
     # The first one after the last that had most of what vanished.
     whole = np.flatnonzero(counts > before * (1.0 - lost / 2))
     since = first + step * (int(whole[-1]) + 1)
-    return Vanished(since, rate, before, float(rates[-1]), left)
+    return Vanished(since, rate, before, rate_left, left)
 
 
 def go_on(

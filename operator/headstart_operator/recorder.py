@@ -1,7 +1,7 @@
 """Writes what decisions rested on, as JSON lines that replay to the same decisions.
 
 Lines, by ``kind``: ``artifact`` (a policy file, base64), ``history`` (a service's grids as they
-are when it begins or its lead time changes), ``decision`` (the rates since the last line, the
+are when it begins, its lead time changes, or rates are taken back), ``decision`` (the rates since the last line, the
 observation, the guardrails' situation, the scores before it, and the decision).
 """
 
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 
 class _Begun(NamedTuple):
-    """A history whose start was written: through which index, and whether it was loaded."""
+    """A history as it was written: through which index, whether loaded, and which revision."""
 
     history: History
     through: int
     loaded: bool
+    revision: int
 
 
 class Recorder:
@@ -58,7 +59,8 @@ class Recorder:
         begun = self._begun.get(key)
         # The seasons are back-filled while decisions are already taken: written once they are in.
         late = begun is not None and sight.history_loaded and not begun.loaded
-        if begun is None or begun.history is not history or late:
+        revised = begun is not None and begun.revision != history.revision
+        if begun is None or begun.history is not history or late or revised:
             self._write(
                 kind="history",
                 policy=_name(key),
@@ -66,7 +68,7 @@ class Recorder:
                 recent=_grid(grid),
                 seasonal=None if history.seasonal is None else _grid(history.seasonal),
             )
-            begun = _Begun(history, grid.last, sight.history_loaded)
+            begun = _Begun(history, grid.last, sight.history_loaded, history.revision)
         first = max(begun.through + 1, grid.first)
         self._begun[key] = begun._replace(through=grid.last)
         self._write(

@@ -71,7 +71,8 @@ def test_it_looks_as_far_back_as_the_rate_reaches() -> None:
         ([100, 100, 74], 60, True),
         ([100, 100, 76], 60, False),
         ([NAN, 100, 40], 60, True),
-        ([100, 40, NAN], 60, False),
+        ([100, 40, NAN], 60, True),
+        ([NAN, NAN, NAN], 60, False),
         ([10, 100, 100], 60, False),
         ([0, 0, 0], 60, False),
         ([], 60, False),
@@ -101,6 +102,9 @@ def test_no_load_makes_targets_vanish_that_are_there(
     [
         ("most targets go at once", [100, 100, 70, 40], [10, 10, 3, 3], 1, 20),
         ("all of them go", [100, 75, 50, 25], [10, NAN, NAN, NAN], 1, 10),
+        ("the last of a decaying rate", [100, 100, 75, NAN], [10, 10, NAN, NAN], 1, 20),
+        ("a division by 0", [100, 100, 100, NAN], [10, 10, 10, 10], 1, None),
+        ("a service that sleeps", [2, 1, 0, NAN], [3, 3, 3, NAN], 0, None),
         ("one by one", [100, 90, 70, 50], [10, 9, 6, 4], 1, 20),
         ("the load falls", [100, 100, 30, 30], [10, 10, 10, 10], 1, None),
         ("the load falls and one target ends", [100, 100, 30, 30], [10, 10, 9, 9], 1, None),
@@ -187,6 +191,9 @@ def test_a_hole_in_the_history_does_not_read_as_a_low_rate() -> None:
     # Targets vanished three samples ago.
     history.recent.rates[-3:] = 10.0
     history.forget_since((length - 2) * 15.0)
+    # Two of them had been decided on: a record must say so, once.
+    history.forget_since((length - 2) * 15.0)
+    assert history.revision == 1
     recent, _, _ = history.windows(length * 15.0)
     known = recent[np.isfinite(recent)]
     np.testing.assert_allclose(known, 40.0)
