@@ -36,7 +36,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # They would double the counters, and say what the pod's start time says.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
         self._per_policy: list[MetricWrapperBase] = []

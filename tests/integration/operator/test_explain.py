@@ -56,7 +56,8 @@ def headstart(world: World, *arguments: str, program: str = "headstart") -> str:
         command, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
     assert answer.returncode == 0, answer.stderr
-    return answer.stdout
+    shown: str = answer.stdout
+    return shown
 
 
 @pytest.mark.usefixtures("operator")
