@@ -1,8 +1,8 @@
 """Writes what decisions rested on, as JSON lines that replay to the same decisions.
 
 Lines, by ``kind``: ``artifact`` (a policy file, base64), ``history`` (a service's grids as they
-are when it begins, its lead time changes, or rates are taken back), ``decision`` (the rates since the last line, the
-observation, the guardrails' situation, the scores before it, and the decision).
+are when it begins, its lead time changes, or rates are taken back), ``decision`` (the rates since
+the last line, the observation, the guardrails' situation, the scores before it, and the decision).
 """
 
 from __future__ import annotations
