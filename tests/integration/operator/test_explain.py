@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -51,7 +52,7 @@ def headstart(world: World, *arguments: str, program: str = "headstart") -> str:
         "COLUMNS": "100",
         "NO_COLOR": "1",
     }
-    command = [HEADSTART.with_name(program), *arguments]
+    command: list[str | Path] = [HEADSTART.with_name(program), *arguments]
     answer = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
