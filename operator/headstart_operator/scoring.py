@@ -199,6 +199,7 @@ class Scored:
     accounts: Accounts
     profiles: Profiles
     ready: Ints
+    current: Ints
 
     @cached_property
     def demoted(self) -> list[str | None]:
@@ -210,9 +211,14 @@ class Scored:
     ) -> list[Scoring | None]:
         """Note what was asked for now; what is unknown stays as it was."""
         wishes = np.column_stack([asked.replicas, at.reactive])
-        paths = np.column_stack(
-            [np.array([decision.desired for decision in decisions]), allowed(wishes, at)]
-        )
+        # In mode Assist the HPA asks for more than its floor where it wants more.
+        own = [
+            max(decision.desired, current) if sight.spec.mode is Mode.ASSIST else decision.desired
+            for decision, current, sight in zip(
+                decisions, self.current.tolist(), self.sights, strict=True
+            )
+        ]
+        paths = np.column_stack([np.array(own), allowed(wishes, at)])
         noted = ledger.remember(self.accounts, paths, self.ready, at.lost, at.history_loaded)
         steps = self.profiles.lead_steps.tolist()
         return [
@@ -268,7 +274,7 @@ def score(sights: Sequence[Sight], observation: Observation, at: Situation) -> S
         )
         interval = sight.profile.interval if step.known[i] else 0.0
         after.append(_learn(scored, sight, interval, bad[i] * interval, loads[i]))
-    return Scored(sights, after, accounts, profiles, observation.ready)
+    return Scored(sights, after, accounts, profiles, observation.ready, observation.current)
 
 
 def demotion_of(scoring: Scoring) -> str | None:

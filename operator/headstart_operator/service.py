@@ -403,6 +403,7 @@ class Service:
             digest=self.policy.digest if self.policy else None,
             last_scale=self.last_scale,
             scoring=self.memory.scoring,
+            against=self._against(),
         )
 
     def judged(self, sight: Sight, verdict: Verdict, census: Census) -> Facts:
@@ -420,7 +421,6 @@ class Service:
             self.facts(next((problem for problem in problems if problem), None)),
             rate_problem=rate_problem,
             contested=self.stand,
-            against=self._against(),
             outside=verdict.outside,
             scoring=verdict.scoring,
             current=int(sight.observation.current[0]),

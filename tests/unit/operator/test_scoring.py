@@ -160,6 +160,15 @@ def test_what_really_ran_is_what_an_observer_is_compared_with() -> None:
     assert comparison(None, Mode.AUTO, None) is None
 
 
+@pytest.mark.parametrize(("running", "paid"), [(30, 30), (12, 23)])
+def test_what_an_hpa_asks_for_beyond_its_floor_is_paid_for_too(running: int, paid: int) -> None:
+    service = Service(mode="Assist")
+    service.current = running
+    service.live(3, 19.0)
+    assert service.desired == 23
+    assert service.scoring.accounts.asked[0, OWN, 0] == paid
+
+
 def test_a_budget_is_spent_by_what_is_measured_and_not_by_what_is_expected() -> None:
     objective = {
         **OBJECTIVE,
