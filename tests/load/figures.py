@@ -17,8 +17,10 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 NAMES = (
     "headstart_tick_lag_seconds_bucket",
     "headstart_tick_lag_seconds_count",
+    "headstart_kubernetes_request_seconds_bucket",
     "headstart_kubernetes_request_seconds_count",
     "headstart_kubernetes_request_errors_total",
+    "headstart_prometheus_query_seconds_bucket",
     "headstart_prometheus_query_seconds_count",
     "process_cpu_seconds_total",
     "process_resident_memory_bytes",
@@ -56,10 +58,20 @@ class Reading:
                 sums[key] = sums.get(key, 0.0) + value
         return sums
 
-    def buckets(self, name: str) -> list[tuple[float, float]]:
-        """Upper bounds and cumulated counts of a histogram without labels."""
-        by = self.by(f"{name}_bucket", "le")
-        return sorted((float(bound), count) for bound, count in by.items())
+    def buckets(self, name: str, **labels: str) -> dict[float, float]:
+        """Upper bounds and cumulated counts of a histogram's series with these labels."""
+        counts: dict[float, float] = {}
+        for (found, pairs), count in self.values.items():
+            if found == f"{name}_bucket" and labels.items() <= dict(pairs).items():
+                bound = float(dict(pairs)["le"])
+                counts[bound] = counts.get(bound, 0.0) + count
+        return dict(sorted(counts.items()))
+
+
+def between(before: Reading, after: Reading, name: str, **labels: str) -> list[tuple[float, float]]:
+    """Upper bounds and cumulated counts of what a histogram took in between two readings."""
+    old = before.buckets(name, **labels)
+    return [(b, count - old.get(b, 0.0)) for b, count in after.buckets(name, **labels).items()]
 
 
 @dataclass(frozen=True)
@@ -75,9 +87,7 @@ class Lags:
     @classmethod
     def between(cls, before: Reading, after: Reading) -> Lags:
         """Take the difference of two readings of the histogram."""
-        name = "headstart_tick_lag_seconds"
-        old = dict(before.buckets(name))
-        counts = [(bound, count - old.get(bound, 0.0)) for bound, count in after.buckets(name)]
+        counts = between(before, after, "headstart_tick_lag_seconds")
         total = counts[-1][1] if counts else 0.0
         worst = next((bound for bound, count in counts if count >= total), math.nan)
         return cls(round(total), quantile(counts, 0.5), quantile(counts, 0.99), worst)
@@ -125,6 +135,8 @@ class Figures:
         To the API server and to Prometheus.
     kubernetes_requests_per_tick, prometheus_requests_per_tick
         Its two parts.
+    patch_p99_seconds, query_p99_seconds
+        How long the API server took for a change, and Prometheus for a query.
     kubernetes_errors
         Requests that the API server refused, by HTTP status. 404 is the answer to questions such as
         whether there is a stop switch, or KEDA.
@@ -147,6 +159,8 @@ class Figures:
     requests_per_tick: float
     kubernetes_requests_per_tick: dict[str, float]
     prometheus_requests_per_tick: float
+    patch_p99_seconds: float
+    query_p99_seconds: float
     kubernetes_errors: dict[str, int]
     restart_seconds: float
 

@@ -15,7 +15,7 @@ import httpx
 
 from tests.cluster import CORE, Cluster, Prometheus, free_port, static_target, wait_until
 from tests.cluster.processes import Process
-from tests.load.figures import NAMES, Figures, Lags, Reading
+from tests.load.figures import NAMES, Figures, Lags, Reading, between, quantile
 from tests.load.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -214,6 +214,12 @@ def _figures(
         requests_per_tick=round(sum(verbs.values()) + queries, 2),
         kubernetes_requests_per_tick={v: round(n, 3) for v, n in sorted(verbs.items())},
         prometheus_requests_per_tick=round(queries, 3),
+        patch_p99_seconds=round(
+            quantile(between(before, after, kube.removesuffix("_count"), verb="PATCH"), 0.99), 3
+        ),
+        query_p99_seconds=round(
+            quantile(between(before, after, query.removesuffix("_count")), 0.99), 3
+        ),
         kubernetes_errors={code: round(n) for code, n in refused.items() if n},
         restart_seconds=round(restart, 1),
     )

@@ -95,6 +95,8 @@ def table(figures: Figures) -> Table:
             f"{sum(figures.kubernetes_requests_per_tick.values()):.2f}",
         ),
         ("  to Prometheus", f"{figures.prometheus_requests_per_tick:.2f}"),
+        ("change of the API server's, 99th percentile", f"{figures.patch_p99_seconds:.3f} s"),
+        ("query, 99th percentile", f"{figures.query_p99_seconds:.3f} s"),
         ("requests that the API server refused", refused or "none"),
     ]
     for row in rows:
