@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tarfile
 import tomllib
@@ -48,10 +49,11 @@ def test_lint_finds_nothing(cluster: Cluster) -> None:
 def test_rendering_equals_the_golden_file(cluster: Cluster, values: Path) -> None:
     """To accept a change, run the tests with HEADSTART_UPDATE_GOLDEN=1 and review the diff.
 
-    The CRD is not among them: it is held equal to the only copy below.
+    The CRD and the dashboard are not among them: they are held equal to the only copies below.
     """
     golden = HERE / "golden" / values.name
-    text = _render(cluster, f"--values={values}", "--set=crds.enabled=false", "--skip-tests")
+    less = ("--set=crds.enabled=false,dashboard.enabled=false", "--skip-tests")
+    text = _render(cluster, f"--values={values}", *less)
     objects(text)
     if os.environ.get("HEADSTART_UPDATE_GOLDEN"):
         golden.write_text(text)
@@ -87,6 +89,18 @@ def test_chart_holds_the_crd_itself(cluster: Cluster, *, keep: bool) -> None:
     assert annotations.get("helm.sh/resource-policy") == ("keep" if keep else None)
     only = yaml.safe_load((ROOT / "manifests/crd/scalingpolicies.headstart.dev.yaml").read_text())
     assert crd["spec"] == only["spec"]
+
+
+def test_dashboard_is_the_only_copy(cluster: Cluster) -> None:
+    """With the labels by which Grafana's sidecar finds it."""
+    everything = f"--values={HERE / 'values' / 'everything.yaml'}"
+    (found,) = objects(
+        _render(cluster, everything, "--show-only=templates/dashboard.yaml")
+    ).values()
+    only = json.loads((ROOT / "manifests/monitoring/dashboard.json").read_text())
+    assert json.loads(found["data"]["headstart.json"]) == only
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "2"
+    assert found["metadata"]["annotations"] == {"grafana_folder": "Autoscaling"}
 
 
 @pytest.mark.parametrize("path", ["values.schema.json", "README.md"])
