@@ -58,6 +58,10 @@ lint: .venv/.ready ## Check style, types and import contracts
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
+.PHONY: audit
+audit: .venv/.ready ## Look up known vulnerabilities of what the image carries
+	.ci/audit
+
 .PHONY: format
 format: .venv/.ready ## Format the code
 	.venv/bin/ruff check --fix-only --quiet .
