@@ -70,6 +70,8 @@ Tasks = dict[Key, asyncio.Task[None]]
 SETTLE = 0.5
 # Seconds between two looks at what is due.
 BEAT = 0.1
+# Seconds between the first decisions of policies that are noticed together.
+PACE = 0.01
 # Calls to the API server in flight.
 KUBE_THREADS = 16
 STATUS_THREADS = 4
@@ -136,6 +138,8 @@ class Controller:
         self._rehearsals: Tasks = {}
         self._rehearsing = asyncio.Lock()
         self._others: set[asyncio.Task[None]] = set()
+        # When the newest policy was first due.
+        self._turn = -math.inf
         self.beat = clock()
 
     def upsert(self, key: Key, policy: Mapping[str, Any]) -> None:
@@ -144,12 +148,18 @@ class Controller:
             self._followed[key] = policy
             return
         service = self._services.get(key)
-        if service is None or service.uid != policy["metadata"]["uid"]:
+        is_new = service is None or service.uid != policy["metadata"]["uid"]
+        if service is None or is_new:
             service = self._services[key] = Service.begin(key, policy)
-            service.noticed = self._clock()
             # After a restart with 1,000 policies, their statuses are written over a minute.
-            service.written_at = service.noticed - random.uniform(0, statuses.REFRESH_EVERY)  # noqa: S311
-        if service.update(policy):
+            service.written_at = self._clock() - random.uniform(0, statuses.REFRESH_EVERY)  # noqa: S311
+        changed = service.update(policy)
+        if is_new:
+            # One alone is due at once. Those of a restart come one after the other: all at once,
+            # the last would wait for Prometheus longer than it waits for an answer.
+            self._turn = max(self._turn + PACE, self._clock())
+            service.noticed = service.due_at = self._turn
+        if changed:
             self._by_target = None
             self._metrics.loop.policies.set(len(self._services))
             _log.info("%s/%s: generation %d", *key, service.generation)
@@ -181,6 +191,8 @@ class Controller:
         """Begin to decide, as after a restart: from what each policy's status remembers."""
         self.leading = True
         self._metrics.loop.leading.set(1)
+        # It may be of a clock that has been set back since.
+        self._turn = -math.inf
         followed, self._followed = self._followed, {}
         for key, policy in followed.items():
             self.upsert(key, policy)
@@ -626,8 +638,10 @@ class Controller:
             return
         if statuses.bad(condition):
             kind = events.WARNING
-        elif condition["reason"] in statuses.TOLD or (
-            condition["type"] == "Ready" and before.get("conditions")
+        elif (
+            condition["reason"] in statuses.TOLD
+            or statuses.relieved(condition, before)
+            or (condition["type"] == "Ready" and before.get("conditions"))
         ):
             kind = events.NORMAL
         else:

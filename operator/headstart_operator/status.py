@@ -169,6 +169,13 @@ def bad(condition: Document) -> bool:
     return condition["type"] in _WANTED and condition["status"] == "False"
 
 
+def relieved(condition: Document, previous: Document) -> bool:
+    """Whether a condition of its own holds again, after somebody was told that it does not."""
+    was = {c["type"]: c["status"] for c in previous.get("conditions") or []}
+    again = condition["status"] == "True" and was.get(condition["type"]) == "False"
+    return again and condition["type"] in {"PolicyTrusted", "WithinBudget"}
+
+
 def news(status: Document, previous: Document) -> list[Document]:
     """Return the conditions whose status or reason has changed."""
     before = {c["type"]: (c["status"], c["reason"]) for c in previous.get("conditions") or []}

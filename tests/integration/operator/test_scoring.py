@@ -78,6 +78,7 @@ def test_a_wasteful_policy_is_demoted_and_comes_back(
     # At so little both ask for one.
     load.set("wasteful", 0.5)
     world.wait_condition("wasteful", "PolicyTrusted", "True", "Trusted", seconds=90)
+    assert world.wait_event("wasteful", "Trusted")["type"] == "Normal"
 
 
 def test_beside_somebody_else_the_accounts_say_what_it_would_have_cost(

@@ -192,3 +192,22 @@ def test_what_is_unknown_is_removed() -> None:
 @pytest.mark.parametrize(("rate", "text"), [(0.0, "0"), (31.0, "31"), (0.12345, "0.123")])
 def test_rates_are_quantities(rate: float, text: str) -> None:
     assert status.format_rate(rate) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "told"),
+    [
+        ("PolicyTrusted", "False", "True", True),
+        ("WithinBudget", "False", "True", True),
+        ("PolicyTrusted", "Unknown", "True", False),
+        ("PolicyTrusted", "False", "Unknown", False),
+        # Ready tells it.
+        ("RateAvailable", "False", "True", False),
+    ],
+)
+def test_who_was_warned_is_told_that_it_is_over(
+    kind: str, before: str, after: str, *, told: bool
+) -> None:
+    previous = {"conditions": [{"type": kind, "status": before}]}
+    assert status.relieved({"type": kind, "status": after}, previous) is told
+    assert not status.relieved({"type": kind, "status": after}, {})
