@@ -151,7 +151,7 @@ class Service:
     due_at: float = -math.inf
     """Not due before this, s since the epoch."""
     noticed: float = -math.inf
-    """When the operator came to know of the policy, s since the epoch."""
+    """When the policy was first due, s since the epoch."""
     forecasts: Forecasts = field(default_factory=Forecasts)
     calendar: Calendar = field(default_factory=Calendar)
     pods: int = 0

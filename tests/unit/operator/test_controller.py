@@ -603,3 +603,24 @@ def test_zero_that_was_not_asked_for_is_left_alone(play: Any) -> None:
         assert stage.reason("ScalingActive") == "ScaledToZero"
 
     play(scene)
+
+
+def test_those_of_a_restart_begin_one_after_the_other_and_one_alone_at_once(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        def begin(count: int) -> list[float]:
+            spec = {**MINIMAL, "mode": "Auto"}
+            keys = [Key("shop", f"{stage.clock.now}-{k}") for k in range(count)]
+            for key in keys:
+                metadata = {"uid": f"uid-{key.name}", "generation": 1}
+                stage.controller.upsert(key, {"metadata": metadata, "spec": spec})
+            services = [stage.controller._services[key] for key in keys]
+            for service in services:
+                assert service.due(service.due_at - 0.001, controllers.SETTLE) is None
+                assert service.due(service.due_at, controllers.SETTLE) is not None
+            return [service.due_at - stage.clock.now for service in services]
+
+        assert begin(100) == pytest.approx([k * controllers.PACE for k in range(100)], abs=1e-6)
+        stage.clock.now += 60
+        assert begin(1) == [0.0]
+
+    play(scene)
