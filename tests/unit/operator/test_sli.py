@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from headstart_operator.history import Gap
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "interval": "15s",
     "objective": {"errorBudget": {"slo": "99", "window": "1h"}, "sli": {"query": "good"}},
 }
@@ -74,7 +74,7 @@ def test_it_is_asked_once_in_four_intervals_and_not_by_all_at_once() -> None:
         [k for k in range(8) if sli.due(15.0 * k, 15.0, 3.5, uid) is not None]
         for uid in map(str, range(50))
     ]
-    assert {tuple(np.diff(times)) for times in whose} == {(4,)}
+    assert {tuple(np.diff(times).tolist()) for times in whose} == {(4,)}
     assert len({times[0] for times in whose}) == 4
     gap = sli.due(15.0 * whose[0][0], 15.0, 3.5, "0")
     assert gap is not None
