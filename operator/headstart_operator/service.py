@@ -486,7 +486,7 @@ class Service:
 
     def _compare(self, before: Spec, after: Spec) -> None:
         """Forget what belonged to another query, artefact or workload."""
-        if before.rate != after.rate:
+        if _series(before) != _series(after):
             self.history, self.rate_problem = None, None
             self.memory = replace(self.memory, vanished=None)
         if before.policy != after.policy:
@@ -494,6 +494,12 @@ class Service:
         if before.scale_target_ref != after.scale_target_ref:
             self.memory = Memory()
             self.stopwatch, self.replicas, self.replicas_since = None, None, None
+
+
+def _series(spec: Spec) -> tuple[object, ...]:
+    """Say what the rates are of; who asks for them and how long changes nothing of the past."""
+    source = spec.rate.prometheus
+    return source.query, source.address, source.tenant
 
 
 def _same_grids(one: Profile, other: Profile) -> bool:

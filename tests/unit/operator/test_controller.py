@@ -624,3 +624,19 @@ def test_those_of_a_restart_begin_one_after_the_other_and_one_alone_at_once(play
         assert begin(1) == [0.0]
 
     play(scene)
+
+
+def test_only_another_series_forgets_the_history(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        def ask(generation: int, **prometheus: str) -> None:
+            stage.upsert(generation, rate={"prometheus": {"query": "a", **prometheus}})
+
+        ask(1)
+        await stage.tick()
+        history = stage.service.history
+        ask(2, timeout="5s")
+        assert stage.service.history is history
+        ask(3, query="b")
+        assert stage.service.history is None
+
+    play(scene)
