@@ -58,7 +58,7 @@ class CredentialFiles:
     client_key: Path | None = None
 
     def read(self) -> Credentials:
-        """Read them.
+        """Read them; whether certificates can be used, ``Credentials.context`` tells.
 
         Raises
         ------
@@ -77,9 +77,7 @@ class CredentialFiles:
                 user, _, password = self.basic_auth.read_text().rstrip("\r\n").partition(":")
                 header, secrets = basic(user, password)
         ca, certificate, key = map(_content, (self.ca, self.client_certificate, self.client_key))
-        credentials = Credentials(header, ca, certificate, key, secrets)
-        credentials.context()
-        return credentials
+        return Credentials(header, ca, certificate, key, secrets)
 
 
 NO_FILES = CredentialFiles()
@@ -94,10 +92,11 @@ class OwnCredentials:
         Raises
         ------
         ValueError
-            As :meth:`CredentialFiles.read`.
+            As :meth:`CredentialFiles.read`, or certificates cannot be used.
         """
         self._files = files
         self._held = files.read()
+        self._held.context()
         self._looked = now
         self._complaint = ""
 
@@ -105,8 +104,13 @@ class OwnCredentials:
         """Return those that hold at ``now``; the last good ones while the files have none."""
         if self._files != NO_FILES and now - self._looked >= LOOK_AT_FILES_EVERY:
             self._looked = now
+            complaint = ""
             try:
-                self._held, complaint = self._files.read(), ""
+                found = self._files.read()
+                # To load certificates takes milliseconds.
+                if found != self._held:
+                    found.context()
+                self._held = found
             except ValueError as error:
                 # A certificate is often there before its key.
                 complaint = str(error)
@@ -177,8 +181,6 @@ class Secrets:
             )
             if not (ca or certificate):
                 raise _unavailable(f"Secret {namespace}/{name} has neither ca.crt nor tls.crt")
-            with _blaming_secret(namespace, name):
-                Credentials("", ca, certificate, private).context()
         return Credentials(header, ca, certificate, private, secrets)
 
     def forget(self, now: float) -> None:

@@ -123,7 +123,7 @@ class Sources:
         """
         access = await self._access(namespace, rate, now)
         pooled = self._pools.get(access)
-        source = pooled.source if pooled is not None else self._connect(access)
+        source = pooled.source if pooled is not None else self._connect(access, namespace, rate)
         self._pools[access] = _Pooled(source, now)
         if now - self._swept >= SWEEP_EVERY:
             self._sweep(now)
@@ -159,12 +159,14 @@ class Sources:
             credentials = await self._secrets.credentials(namespace, rate.authentication, now)
         return Access(address, credentials, _tenant(rate))
 
-    def _connect(self, access: Access) -> Source:
+    def _connect(self, access: Access, namespace: str, rate: PrometheusRate) -> Source:
         backfill = self._backfills.setdefault(access.address, asyncio.Lock())
         try:
             return Source(access, self._observe, backfill)
         except ValueError as error:
-            raise RateError(Reason.CREDENTIALS_UNAVAILABLE, str(error)) from error
+            tls = rate.authentication.tls if rate.authentication else None
+            whose = f"Secret {namespace}/{tls.secret_ref.name}: " if tls else ""
+            raise RateError(Reason.CREDENTIALS_UNAVAILABLE, f"{whose}{error}") from error
 
     def _sweep(self, now: float) -> None:
         """Close what nobody uses any more."""
@@ -201,4 +203,4 @@ def check(settings: Settings) -> None:
             Address.parse(address)
     for pair in settings.prometheus_headers:
         header(*pair)
-    settings.prometheus_credentials.read()
+    settings.prometheus_credentials.read().context()

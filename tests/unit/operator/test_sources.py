@@ -57,6 +57,7 @@ class Seen:
 
     def __init__(self, access: Access, observe: object, backfill: asyncio.Lock) -> None:
         del observe
+        access.credentials.context()
         self.access, self.backfill, self.closed = access, backfill, False
 
     async def close(self) -> None:
