@@ -51,6 +51,11 @@ _NO_ANSWER = (
     TypeError,
     ValueError,
 )
+# The operator's own are kept from whom a policy pointed at, which may be unexpected.
+_NONE_GIVEN = (
+    "and got none: those of the operator are for policies that name neither address nor tenant; "
+    "set spec.rate.prometheus.authentication"
+)
 
 
 class Reason(StrEnum):
@@ -192,9 +197,9 @@ class Prometheus:
     def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> RateError:
         address, status = self._access.address, response.status
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            return RateError(
-                Reason.UNAUTHORIZED, f"{address} answers {status}: it wants other credentials"
-            )
+            given = bool(self._access.credentials.authorization)
+            wanted = "other credentials" if given else f"credentials, {_NONE_GIVEN}"
+            return RateError(Reason.UNAUTHORIZED, f"{address} answers {status}: it wants {wanted}")
         try:
             document = json.loads(body)
             kind, message = str(document["errorType"]), str(document["error"])
