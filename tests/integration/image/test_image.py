@@ -210,13 +210,13 @@ def _shell(root: Path, mounted: Path) -> list[str | Path]:
 def test_operator_serves_with_a_read_only_root(
     confined: list[str | Path], cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Also /healthz, with nothing that it could write to and nothing that it may do."""
+    """And says that it is well, with nothing that it could write to and nothing that it may do."""
     assert "Read-only file system" in _run(*confined, "sh", "-c", "touch /opt/x 2>&1 || true")
     capabilities = _run(*confined, "grep", "^Cap", "/proc/self/status")
     assert set(re.findall(r"[0-9a-f]{16}", capabilities)) == {"0" * 16}
     cluster.apply((ROOT / "manifests/crd/scalingpolicies.headstart.dev.yaml").read_text())
-    kubeconfig = shutil.copy(cluster.kubeconfig, tmp_path / "kubeconfig")
-    kubeconfig.chmod(0o644)
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(cluster.kubeconfig.read_text())
     port = free_port()
     operator = Process(
         "confined operator",

@@ -64,8 +64,8 @@ def operator(world: World, load: Exporter, monitoring: Prometheus) -> Iterator[O
     for name in ("healthy", *MEMORIES):
         load.set(name, IDLE)
         world.deployment(name, START)
-        random_policy = {"configMap": {"name": "random", "key": "policy"}}
-        world.policy(name, **({} if name == "healthy" else {"policy": random_policy}))
+        artefact = "constant" if name == "healthy" else "random"
+        world.policy(name, policy={"configMap": {"name": artefact, "key": "policy"}})
     for name, memory in MEMORIES.items():
         write_status(world, name, {"memory": memory})
     with world.start_operator(monitoring.url, "hostile") as running:
