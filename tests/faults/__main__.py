@@ -10,10 +10,10 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.cluster import ClusterError
-from tests.faults.catalogue import CATALOGUE
+from tests.faults.catalogue import CATALOGUE, Fault
 from tests.faults.report import as_data, is_good, table
 from tests.faults.rig import Rig
-from tests.faults.trial import WITHIN, attempt
+from tests.faults.trial import WITHIN, Outcome, attempt
 
 
 def main() -> int:
@@ -33,7 +33,7 @@ def main() -> int:
             outcomes = []
             for number in range(arguments.tries):
                 console.print(f"{fault.name}, try {number + 1} ...", end=" ")
-                outcomes.append(attempt(rig, fault))
+                outcomes.append(_attempt(rig, fault))
                 row = as_data(fault, outcomes[-1:])
                 console.print(
                     f"recovered in {row['recovery_seconds'][0]} s, {row['decisions_lost']} lost, "
@@ -50,6 +50,14 @@ def main() -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps({"within_seconds": WITHIN, "faults": rows}, indent=1))
     return 0 if all(is_good(row, WITHIN) for row in rows) else 1
+
+
+def _attempt(rig: Rig, fault: Fault) -> Outcome:
+    """Try it; what the rig itself could not do is no success, and no end of the others."""
+    try:
+        return attempt(rig, fault)
+    except ClusterError as error:
+        return Outcome(None, (f"the rig: {error}",), ())
 
 
 if __name__ == "__main__":

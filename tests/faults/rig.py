@@ -150,7 +150,11 @@ class Rig:
             self.load.set(name, LOW)
         wait_until("a leader", lambda: self.leader.metric("headstart_leading"), ignoring=AWAY_ALL)
         wait_until("the low load's replicas", self.is_right, timeout=90, ignoring=AWAY)
-        wait_until("their pods", self._all_ready, timeout=60, ignoring=AWAY)
+        try:
+            wait_until("their pods", self._all_ready, timeout=90, ignoring=AWAY)
+        except ClusterError as error:
+            pods = self.cluster.kubectl("-n", self.namespace, "get", "pods,deployments").stdout
+            raise ClusterError(f"{error}:\n{pods}") from None
 
     def is_right(self) -> bool:
         """Whether every service has the replicas that are right."""
