@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from headstart_policy.types import Bools, Floats, Ints
 
 
+# Standard deviations beyond which everything is certain: the normal density is 0.0 from 39 on.
+_FAR = 1e3
+
+
 class Outcome(NamedTuple):
     """What one step of N services came to; each of shape (N, ...)."""
 
@@ -77,10 +81,12 @@ def expected_outcome(
     spread = fleet_spread(ready, profiles, common)
     certain = spread <= 0
     safe = np.where(certain, 1.0, spread)
-    d = (rate - mean) / safe
+    # Noise of 1e-156 puts a load 1e156 deviations off, whose square is no double.
+    d = np.clip((rate - mean) / safe, -_FAR, _FAR)
     density = np.exp(-0.5 * d**2) / np.sqrt(2 * np.pi)
     # Both at once: for few services a call costs more than its numbers.
-    below, violation = normal_cdf(np.stack([d, (profiles.slo * rate - mean) / safe]))
+    short = np.clip((profiles.slo * rate - mean) / safe, -_FAR, _FAR)
+    below, violation = normal_cdf(np.stack([d, short]))
     served = rate - (rate - mean) * below - safe * density
     exact, missed = serve(rate, mean, profiles.slo)
     served = np.where(certain, exact, np.clip(served, 0.0, rate))
