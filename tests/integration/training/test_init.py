@@ -102,6 +102,7 @@ def test_an_hpa_on_requests_needs_nothing_else(
         "stabilizationWindowSeconds": 0,
         "selectPolicy": "Max",
         "policies": [{"type": "Pods", "value": 2, "periodSeconds": 60}],
+        "tolerance": 0,
     }
 
 
