@@ -28,7 +28,12 @@ QUERY = "sum(rate(http_requests_total[1m]))"
 
 
 def ask(
-    access: Access | str, first: int, last: int, step: float = 1.0, within: float = 5
+    access: Access | str,
+    first: int,
+    last: int,
+    step: float = 1.0,
+    within: float = 5,
+    phase: float = 0.0,
 ) -> Answer:
     """Ask for rates on an event loop of its own."""
     if isinstance(access, str):
@@ -37,7 +42,7 @@ def ask(
     async def once() -> Answer:
         prometheus = Prometheus(access)
         try:
-            return await prometheus.rates(QUERY, step, first, last, within)
+            return await prometheus.rates(QUERY, step, first, last, within, phase)
         finally:
             await prometheus.close()
 
@@ -100,6 +105,16 @@ def test_rates_are_put_on_the_grid_that_was_asked_for() -> None:
     assert path == "/prefix/api/v1/query_range"
     assert parameters["query"] == [QUERY]
     assert [parameters[key][0] for key in ("start", "end", "step")] == ["1500", "1545", "15"]
+
+
+@pytest.mark.parametrize("phase", [0.25, 7.5, 14.75])
+def test_a_policys_instants_come_later_by_its_phase(phase: float) -> None:
+    points = [[1500 + phase, "1"], [1530 + phase, "3.5"]]
+    with a_server(200, a_result(points)) as (address, requests):
+        answer = ask(address, 100, 102, 15.0, phase=phase)
+    np.testing.assert_array_equal(answer.rates, [1, np.nan, 3.5])
+    parameters = requests[0].parameters
+    assert [float(parameters[key][0]) for key in ("start", "end")] == [1500 + phase, 1530 + phase]
 
 
 @pytest.mark.parametrize(
