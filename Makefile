@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 UV := .venv/bin/uv
+# Most of what the tests do is wait for a control plane; each worker starts one, once.
+WORKERS ?= 2
 # TORCH_BACKEND=cpu takes PyTorch's own CPU build, which spares gigabytes of CUDA libraries.
 TORCH_BACKEND ?=
 TORCH := $(shell sed -nE 's/^((torch|tensorboard|stable-baselines3|ray)==[^ ]*).*/\1/p' requirements/torch.txt)
@@ -37,7 +39,7 @@ demo: .venv/.ready ## See a service scaled ahead of its load (TRACE=file.csv[.gz
 .PHONY: test
 test: lint ## Run every check and test: unit, integration, chart, end to end
 	.venv/bin/python -m tests.cluster build
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: test-unit
 test-unit: .venv/.ready ## Run the tests that need no cluster (seconds)
