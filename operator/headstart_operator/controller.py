@@ -32,7 +32,7 @@ from headstart_operator.fence import boottime
 from headstart_operator.kube import MERGE_PATCH, Api, ApiError, Document
 from headstart_operator.memory import packed
 from headstart_operator.pod_watch import PodWatch
-from headstart_operator.quota import Quotas
+from headstart_operator.quota_watch import Quotas
 from headstart_operator.recorder import Recorder
 from headstart_operator.rehearsals import rehearsal_of
 from headstart_operator.resource import Mode

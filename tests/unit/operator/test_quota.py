@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headstart_operator.kube import Api, ApiError
-from headstart_operator.quota import KEPT, LIST_AGE, Quota, Quotas, applies, headroom, needs, parse
+from headstart_operator.quota import Quota, applies, headroom, needs, parse
+from headstart_operator.quota_watch import KEPT, LIST_AGE, Quotas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
