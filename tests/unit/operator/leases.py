@@ -136,6 +136,7 @@ class InProcess:
     def __init__(self) -> None:
         """Begin without a lease."""
         self.lease: client.V1Lease | None = None
+        self._version = 0
         self.deaf = self.away = False
         # Called before a write is carried out, and before it is answered.
         self.before: Callable[[], object] = lambda: None
@@ -163,11 +164,13 @@ class InProcess:
         self.before()
         if self.away:
             raise ApiException(status=HTTPStatus.SERVICE_UNAVAILABLE)
-        version = self.lease.metadata.resource_version if self.lease else None
+        version = str(self._version) if self.lease else None
+        assert body.metadata is not None
         if body.metadata.resource_version != version:
             raise ApiException(status=HTTPStatus.CONFLICT)
+        self._version += 1
+        body.metadata.resource_version = str(self._version)
         self.lease = copy.deepcopy(body)
-        self.lease.metadata.resource_version = str(int(version or 0) + 1)
         self.after()
         if self.deaf:
             raise ApiException(status=HTTPStatus.GATEWAY_TIMEOUT)
