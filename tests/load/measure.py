@@ -29,8 +29,8 @@ SYSTEM = "headstart-system"
 SCRAPE_SECONDS = 5.0
 # Niceness of the operator.
 FAVOURED = -10
-# Until the first decisions, the loading of histories and the imports no longer count.
-WARM_UP = 45.0
+# Until what 1,000 new policies set off is over: the first scalings, their pods, their events.
+WARM_UP = 120.0
 
 
 class Operator:
