@@ -12,16 +12,11 @@ import math
 import random
 import time
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from headstart_operator import events, logs, podless, pods, rollouts
-from headstart_operator import sli as slis
+from headstart_operator import events, podless, pods, rollouts
 from headstart_operator import status as statuses
 from headstart_operator.artifacts import Artifacts
 from headstart_operator.assistant import Assistant
@@ -29,10 +24,10 @@ from headstart_operator.batch import Batcher, Verdict
 from headstart_operator.clock import Jumps, tolerance
 from headstart_operator.contest import other_policy
 from headstart_operator.fence import boottime
-from headstart_operator.kube import MERGE_PATCH, Api, ApiError, Document
-from headstart_operator.memory import packed
+from headstart_operator.kube import Api, ApiError
 from headstart_operator.pod_watch import PodWatch
 from headstart_operator.quota_watch import Quotas
+from headstart_operator.rate_reader import SETTLE, RateReader
 from headstart_operator.recorder import Recorder
 from headstart_operator.rehearsals import rehearsal_of
 from headstart_operator.resource import Mode
@@ -40,10 +35,11 @@ from headstart_operator.rivals import Rivals, Target, target_of
 from headstart_operator.scoring import demotion_of
 from headstart_operator.service import Key, Service, Sight, situation
 from headstart_operator.sources.pool import Sources
-from headstart_operator.sources.prometheus import MOST_POINTS, RateError
 from headstart_operator.status import PAUSED, PINNED, Facts, Problem
 from headstart_operator.stop import StopSwitch
 from headstart_operator.targets import Scale, TargetChangedError, TargetError, Targets
+from headstart_operator.teller import Teller
+from headstart_operator.work import Tasks, Work
 from headstart_policy.artifact import ArtifactError
 from headstart_policy.decision import remember
 from headstart_policy.error_budget import rehearse
@@ -51,40 +47,18 @@ from headstart_policy.guardrails import FRESH_INTERVALS
 from headstart_policy.pins import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Mapping
 
     from headstart_operator.contest import Stand
-    from headstart_operator.history import History
     from headstart_operator.metrics import Metrics
     from headstart_operator.pods import Census
     from headstart_operator.resource import Spec, TargetRef
     from headstart_operator.settings import Settings
-    from headstart_operator.sources.pool import Source
 
-T = TypeVar("T")
-Tasks = dict[Key, asyncio.Task[None]]
-
-# Seconds after an instant of the grid at which it is asked for. A scrape carries the time at which
-# it began and is stored when it ends; asked at once, an instant would have another rate than asked
-# later, and a restarted operator would decide otherwise than one that never died.
-SETTLE = 0.5
 # Seconds between two looks at what is due.
 BEAT = 0.1
 # Seconds between the first decisions of policies that are noticed together.
 PACE = 0.01
-# Calls to the API server in flight.
-KUBE_THREADS = 16
-STATUS_THREADS = 4
-# A status that says nothing new is written up to so many seconds later than it could be, so that
-# policies that began together do not write together for ever.
-STATUS_JITTER = 15.0
-# A query for history is smaller than Prometheus allows, so that it stays quick.
-CHUNK_POINTS = 2_000
-# A chunk of history that fails so often is given up, s between two tries.
-CHUNK_TRIES = 5
-CHUNK_PAUSE = 2.0
-# A query of the tick may take an interval, but not less than this, s.
-LEAST_TIMEOUT = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -107,19 +81,17 @@ class Controller:
         self._metrics = metrics
         api.observe = metrics.loop.observe_request
         self._clock = clock
+        self._work = Work()
         self._targets = Targets(api, settings.namespaces)
         self._pods = PodWatch(api, settings.namespaces)
-        self._rivals = Rivals(api, settings.namespaces, self._blocking)
-        self._assistant = Assistant(api, self._targets, self._rivals, self._blocking)
+        self._rivals = Rivals(api, settings.namespaces, self._work.blocking)
+        self._assistant = Assistant(api, self._targets, self._rivals, self._work.blocking)
         self._artifacts = Artifacts(api)
         self._recorder = Recorder(settings.record)
         self._batcher = Batcher()
         self._quotas = Quotas(api, settings.namespaces)
         self._switch = StopSwitch(api, settings.pod_namespace, settings.stop_config_map)
         metrics.loop.stopped.set_function(lambda: self._switch.stopped is not None)
-        self._kube = ThreadPoolExecutor(KUBE_THREADS, thread_name_prefix="kubernetes")
-        # Threads of their own: a scale waits for no status.
-        self._statuses = ThreadPoolExecutor(STATUS_THREADS, thread_name_prefix="status")
         self._services: dict[Key, Service] = {}
         # Who may touch a workload; ``None`` while that has to be found out anew.
         self._by_target: dict[Target, list[Service]] | None = None
@@ -129,15 +101,15 @@ class Controller:
         self._followed: dict[Key, Mapping[str, Any]] = {}
         self._sources = Sources(
             settings,
-            lambda path: self._blocking(api.get, path),
+            lambda path: self._work.blocking(api.get, path),
             lambda outcome, s: metrics.loop.query.labels(outcome).observe(s),
             clock(),
         )
+        self._rates = RateReader(self._sources, self._work, clock)
+        self._teller = Teller(api, metrics, self._work, clock, settings.pod)
         self._ticks: Tasks = {}
-        self._backfills: Tasks = {}
         self._rehearsals: Tasks = {}
         self._rehearsing = asyncio.Lock()
-        self._others: set[asyncio.Task[None]] = set()
         # When the newest policy was first due.
         self._turn = -math.inf
         self.beat = clock()
@@ -164,7 +136,7 @@ class Controller:
             self._metrics.loop.policies.set(len(self._services))
             _log.info("%s/%s: generation %d", *key, service.generation)
             if service.spec_problem is not None:
-                self._spawn(self._tell(service, service.facts(service.spec_problem)))
+                self._work.spawn(self._tell(service, service.facts(service.spec_problem)))
 
     def forget(self, key: Key, uid: str) -> None:
         """Take notice of a policy's end."""
@@ -174,13 +146,13 @@ class Controller:
         if service is None or service.uid != uid:
             return
         self._drop(key)
-        self._spawn(self._give_back(service))
+        self._work.spawn(self._give_back(service))
         _log.info("%s/%s: gone", *key)
 
     def _drop(self, key: Key) -> None:
         del self._services[key]
         self._by_target = None
-        for tasks in (self._ticks, self._backfills, self._rehearsals):
+        for tasks in (self._ticks, self._rates.backfills, self._rehearsals):
             if task := tasks.pop(key, None):
                 task.cancel()
         self._recorder.forget(key)
@@ -204,27 +176,27 @@ class Controller:
         for key, service in list(self._services.items()):
             self._drop(key)
             self._followed[key] = service.as_policy()
-        for task in self._others:
+        for task in self._work.others:
             task.cancel()
 
     async def run(self) -> None:
         """Decide whenever a policy is due, until cancelled."""
         # Before the first decision: a restart must not scale what is stopped.
-        await self._blocking(self._switch.look)
+        await self._work.blocking(self._switch.look)
         while True:
             self.beat = self._clock()
             if self._switch.due(self.beat):
-                self._spawn(self._blocking(self._switch.look))
+                self._work.spawn(self._work.blocking(self._switch.look))
             if jump := self._jumps.since(self.beat, self._steady()):
                 self._begin_anew(jump)
             for key, service in self._services.items():
                 instant = service.due(self.beat, SETTLE)
                 if instant is not None and key not in self._ticks:
                     service.decided_for = instant
-                    self._keep(self._ticks, key, self._tick_safely(service, instant))
+                    self._work.keep(self._ticks, key, self._tick_safely(service, instant))
             if self.leading and self._assistant.due(self.beat):
                 stopped = self._switch.stopped is not None
-                self._spawn(self._assistant.care(self._services, self.beat, stopped=stopped))
+                self._work.spawn(self._assistant.care(self._services, self.beat, stopped=stopped))
             await asyncio.sleep(BEAT)
 
     def _begin_anew(self, jump: float) -> None:
@@ -236,16 +208,15 @@ class Controller:
 
     async def close(self, within: float) -> None:
         """Let what runs end ``within`` seconds, and leave the rest."""
-        for task in [*self._backfills.values(), *self._rehearsals.values()]:
+        for task in [*self._rates.backfills.values(), *self._rehearsals.values()]:
             task.cancel()
-        running = [*self._ticks.values(), *self._others]
+        running = [*self._ticks.values(), *self._work.others]
         if running:
             await asyncio.wait(running, timeout=within)
         self._pods.stop()
         self._quotas.stop()
         self._targets.stop()
-        for pool in (self._kube, self._statuses):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._work.close()
         await self._sources.close()
         self._recorder.close()
 
@@ -271,9 +242,9 @@ class Controller:
             return service.facts(_skewed(skew))
         history = service.plan(spec)
         now = self._clock()
-        self._ask_sli(service, spec, instant)
+        self._rates.ask_sli(service, spec, instant)
         rates, policy, seen = await asyncio.gather(
-            self._read_rates(service, spec, history, instant),
+            self._rates.read(service, spec, history, instant),
             self._read_policy(service, spec, now),
             self._read_target(service, spec, now),
             return_exceptions=True,
@@ -286,7 +257,7 @@ class Controller:
         scale, census = cast("tuple[Scale, Census]", seen)
         namespace = service.key.namespace
         if self._quotas.due(namespace, scale.path, now):
-            await self._blocking(self._quotas.look, namespace, scale.path, now)
+            await self._work.blocking(self._quotas.look, namespace, scale.path, now)
         existing = min(scale.replicas, service.pods)
         headroom = self._quotas.of(namespace, scale.path, existing, now)
         sight = service.sight(spec, scale, census, instant, headroom)
@@ -299,65 +270,6 @@ class Controller:
         self._rehearse(service, sight, verdict)
         return await self._apply(service, sight, scale, verdict, facts)
 
-    async def _read_rates(
-        self, service: Service, spec: Spec, history: History, instant: float
-    ) -> None:
-        """Fill the newest gap of the history; an error is remembered, not raised."""
-        gap = history.recent.gap(instant, MOST_POINTS)
-        timeout = min(max(LEAST_TIMEOUT, spec.interval), spec.rate.prometheus.timeout)
-        try:
-            source = await self._sources.of(
-                service.key.namespace, spec.rate.prometheus, self._clock()
-            )
-            if gap is not None:
-                answer = await source.rates(spec.rate.prometheus.query, gap, timeout)
-                history.extend(gap, answer.rates)
-                problem = answer.problem
-                service.rate_problem = Problem(problem.reason, str(problem)) if problem else None
-                await self._weigh(service, source, instant, timeout)
-        except RateError as error:
-            service.rate_problem = Problem(error.reason, str(error))
-            return
-        behind = history.seasonal is not None and history.seasonal.lag(instant) > 0
-        if behind and service.key not in self._backfills:
-            work = self._backfill(service, spec, history)
-            self._keep(self._backfills, service.key, work)
-
-    async def _weigh(
-        self, service: Service, source: Source, instant: float, within: float
-    ) -> None:
-        """Where the rate fell suddenly, ask whether its targets vanished."""
-        gap, companion = service.doubts(instant), service.companion
-        if gap is not None and companion is not None:
-            try:
-                answer = await source.rates(companion.query, gap, within)
-                service.weigh(gap, answer.rates)
-            except RateError as error:
-                _log.warning("%s/%s: targetsQuery: %s", *service.key, error)
-        service.blank()
-
-    def _ask_sli(self, service: Service, spec: Spec, instant: float) -> None:
-        """Ask for the share of good requests, where one is to be had; it is for the next decision.
-
-        Beside the tick: an sli that is slow to evaluate must not delay what is decided.
-        """
-        sli, gap = spec.objective.sli, slis.due(instant, spec.interval, service.phase, service.uid)
-        if sli is None or gap is None:
-            return
-        prometheus = spec.rate.prometheus
-
-        async def ask() -> None:
-            share = math.nan
-            try:
-                source = await self._sources.of(service.key.namespace, prometheus, self._clock())
-                answer = await source.rates(sli.query, gap, prometheus.timeout)
-                share = slis.share_of(float(answer.rates[-1]))
-            except RateError as error:
-                _log.warning("%s/%s: sli: %s", *service.key, error)
-            service.news = service.news._replace(sample=slis.Sample(instant, share))
-
-        self._spawn(ask())
-
     def _rehearse(self, service: Service, sight: Sight, verdict: Verdict) -> None:
         """Find the price that keeps to an error budget, where it is time to; one policy at a time.
 
@@ -369,36 +281,10 @@ class Controller:
 
         async def work() -> None:
             async with self._rehearsing:
-                price = await self._blocking(rehearse, *asked)
+                price = await self._work.blocking(rehearse, *asked)
             service.news = service.news._replace(price=price, rehearsed=True)
 
-        self._keep(self._rehearsals, service.key, work())
-
-    async def _backfill(self, service: Service, spec: Spec, history: History) -> None:
-        """Fetch the seasons, oldest first, in chunks."""
-        grid = history.seasonal
-        tries = 0
-        while grid is not None and history is service.history:
-            gap = grid.gap(self._clock() - SETTLE - grid.phase, CHUNK_POINTS)
-            if gap is None:
-                return
-            prometheus = spec.rate.prometheus
-            try:
-                # Each time anew: credentials rotate while weeks are read.
-                source = await self._sources.of(service.key.namespace, prometheus, self._clock())
-                async with source.backfill:
-                    answer = await source.rates(prometheus.query, gap, prometheus.timeout)
-                grid.fill(gap, answer.rates)
-                tries = 0
-            except RateError as error:
-                tries += 1
-                _log.warning("%s/%s: history: %s", *service.key, error)
-                # A season that cannot be had is a season without history: a normal case. But while
-                # the tick's queries fail too, it is Prometheus that cannot be had.
-                if tries >= CHUNK_TRIES and service.rate_problem is None:
-                    grid.fill(gap, np.full(gap.last - gap.first + 1, np.nan))
-                    tries = 0
-                await asyncio.sleep(CHUNK_PAUSE)
+        self._work.keep(self._rehearsals, service.key, work())
 
     async def _read_target(self, service: Service, spec: Spec, now: float) -> tuple[Scale, Census]:
         """Read the scale and its pods, and note what others did to it.
@@ -419,7 +305,9 @@ class Controller:
         contest = service.memory.contest
         if spec.mode is Mode.AUTO and contest.differs(scale.uid, scale.replicas):
             # Killed between setting the replicas and noting it, we would suspect another.
-            who, advice = await self._blocking(self._targets.who_set, scale, spec.scale_target_ref)
+            who, advice = await self._work.blocking(
+                self._targets.who_set, scale, spec.scale_target_ref
+            )
             if not who.ours:
                 service.contested(scale, str(who), now, advice)
         service.accept(scale, scale.replicas)
@@ -434,7 +322,7 @@ class Controller:
         known = self._targets.known(namespace, ref, now)
         if known is not None:
             return known
-        return await self._blocking(self._targets.read, namespace, ref, now)
+        return await self._work.blocking(self._targets.read, namespace, ref, now)
 
     async def _pods_of(self, namespace: str, selector: str) -> list[pods.Pod]:
         """Return the pods that the watch knows, or list them where it knows nothing."""
@@ -444,7 +332,7 @@ class Controller:
         known = self._pods.find(namespace, selector)
         if known is not None:
             return known
-        return await self._blocking(pods.list_pods, self._api, namespace, selector)
+        return await self._work.blocking(pods.list_pods, self._api, namespace, selector)
 
     async def _census(
         self, service: Service, spec: Spec, scale: Scale, found: list[pods.Pod], now: float
@@ -460,7 +348,7 @@ class Controller:
         if not (census.doubtful or is_new):
             return census
         try:
-            workload = await self._blocking(self._api.get, scale.path)
+            workload = await self._work.blocking(self._api.get, scale.path)
         except ApiError:
             # It would only say more precisely what the pods show.
             return census
@@ -477,7 +365,7 @@ class Controller:
                 # One that came with the package was read once and for all: no thread needed.
                 service.policy = self._artifacts.read(*asked)
             else:
-                service.policy = await self._blocking(self._artifacts.read, *asked)
+                service.policy = await self._work.blocking(self._artifacts.read, *asked)
             service.policy_problem = None
         except ArtifactError as error:
             kept = "the last good one decides" if service.policy else "replicas only grow"
@@ -493,12 +381,12 @@ class Controller:
         inactive = self._inactive(service, sight.spec, scale) if may else None
         if service.order_ended(sight.orders):
             what = "spec.paused has expired: the policy decides again"
-            self._event(service, events.NORMAL, "PauseExpired", what)
+            self._teller.event(service, events.NORMAL, "PauseExpired", what)
         carried_out = False
         active = may and inactive is None
         if sight.spec.mode is Mode.AUTO and active and decision.desired != scale.replicas:
             try:
-                await self._blocking(self._targets.write, scale, decision.desired)
+                await self._work.blocking(self._targets.write, scale, decision.desired)
                 carried_out = True
             except TargetChangedError:
                 _log.info("%s/%s: replicas changed meanwhile: next time", *service.key)
@@ -506,23 +394,23 @@ class Controller:
                 inactive = Problem(error.reason, str(error))
         assisted, raised = None, False
         if sight.spec.mode is Mode.ASSIST and may:
-            outcome = await self._assistant.raise_floor(
-                service, decision.desired, self._clock()
-            )
+            outcome = await self._assistant.raise_floor(service, decision.desired, self._clock())
             inactive, assisted, raised = outcome.problem, outcome.hpa, outcome.carried_out
             if raised:
                 service.last_scale = sight.time
                 direction = "up" if outcome.after > outcome.before else "down"
                 self._metrics.scalings.labels(*service.key, direction).inc()
                 floor = f"minReplicas of {outcome.hpa}: {outcome.before} -> {outcome.after}"
-                self._event(service, events.NORMAL, "Assisted", f"{floor}: {decision.reason}")
+                self._teller.event(
+                    service, events.NORMAL, "Assisted", f"{floor}: {decision.reason}"
+                )
         if carried_out:
             service.acted(scale, decision.desired)
             service.last_scale = sight.time
             direction = "up" if decision.desired > scale.replicas else "down"
             self._metrics.scalings.labels(*service.key, direction).inc()
             message = f"{scale.replicas} -> {decision.desired} replicas: {decision.reason}"
-            self._event(
+            self._teller.event(
                 service,
                 events.NORMAL,
                 "Scaled",
@@ -599,104 +487,14 @@ class Controller:
             return
         what = await self._assistant.end(service, self._clock())
         if what is not None:
-            self._event(service, events.NORMAL, "Restored", f"the policy has gone: {what}")
+            self._teller.event(service, events.NORMAL, "Restored", f"the policy has gone: {what}")
 
     async def _tell(self, service: Service, facts: Facts) -> None:
-        """Publish what is known: metrics always, events on news, the status when it says more."""
-        now = self._clock()
+        """Publish what is known of a policy that is still there."""
         if self._services.get(service.key) is not service:
             return
-        before = service.status
-        status = statuses.build(facts, service.memory, before, now)
-        self._metrics.tell(*service.key, facts, status["conditions"])
-        for condition in statuses.news(status, before):
-            self._announce(service, condition, before)
-        service.status = status
-        if not statuses.must_write(status, service.written, now - service.written_at):
-            return
-        path = f"/apis/headstart.dev/v1alpha1/namespaces/{service.key.namespace}/scalingpolicies/"
-        body = {"status": packed(status)}
-        try:
-            await asyncio.get_running_loop().run_in_executor(
-                self._statuses,
-                self._api.patch,
-                f"{path}{service.key.name}/status",
-                body,
-                MERGE_PATCH,
-            )
-        except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                self.forget(service.key, service.uid)
-                return
-            _log.warning("%s/%s: status: %s", *service.key, error)
-        else:
-            service.written, service.written_at = status, now + _jitter()
-
-    def _announce(self, service: Service, condition: Document, before: Document) -> None:
-        """Tell news of a condition as an event."""
-        if condition["reason"] == "HistoryLoading":
-            return
-        if statuses.bad(condition):
-            kind = events.WARNING
-        elif (
-            condition["reason"] in statuses.TOLD
-            or statuses.relieved(condition, before)
-            or (condition["type"] == "Ready" and before.get("conditions"))
-        ):
-            kind = events.NORMAL
-        else:
-            return
-        same = condition["type"]
-        self._event(service, kind, condition["reason"], condition["message"], same=same)
-
-    def _event(
-        self,
-        service: Service,
-        kind: str,
-        reason: str,
-        message: str,
-        *,
-        same: str | None = None,
-        **facts: Any,
-    ) -> None:
-        """Tell what happened as an event and a line of the log, where ``facts`` are keys.
-
-        ``same`` is what it shares with one like it, by default the whole message.
-        """
-        event = service.chronicle.tell(
-            kind, reason, message, self._clock(), self._settings.pod, same or message
-        )
-        if event is None:
-            return
-        about = logs.about(*service.key, event=reason, **facts)
-        _log.info("%s/%s: %s: %s", *service.key, reason, message, extra=about)
-
-        async def send() -> None:
-            try:
-                await self._blocking(events.send, self._api, event)
-            except ApiError as error:
-                _log.warning("%s/%s: event: %s", *service.key, error)
-
-        self._spawn(send())
-
-    @staticmethod
-    def _keep(tasks: Tasks, key: Key, work: Coroutine[Any, Any, None]) -> None:
-        """Start the only task of its kind for a policy; it is listed while it runs."""
-        task = tasks[key] = asyncio.create_task(work)
-
-        def done(_: asyncio.Task[None]) -> None:
-            if tasks.get(key) is task:
-                del tasks[key]
-
-        task.add_done_callback(done)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._others.add(task)
-        task.add_done_callback(self._others.discard)
-
-    async def _blocking(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._kube, call, *arguments)
+        if not await self._teller.tell(service, facts):
+            self.forget(service.key, service.uid)
 
 
 def _skewed(skew: float) -> Problem:
@@ -707,7 +505,3 @@ def _skewed(skew: float) -> Problem:
         f"this operator's clock is about {float(about):g} s {side} the API server's: it would take "
         "old rates for new ones, so nothing is decided; look at the node's time synchronisation",
     )
-
-
-def _jitter() -> float:
-    return random.uniform(0.0, STATUS_JITTER)  # noqa: S311 - no secret.

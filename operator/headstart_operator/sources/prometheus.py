@@ -37,8 +37,8 @@ MOST_ERROR_BYTES = 64 << 10
 LARGE_BYTES = 64 << 10
 # What a server says goes into a status, which etcd keeps.
 MOST_WORDS = 300
-# Queries in flight at one address; more wait, within their own time. As many as a Prometheus works on
-# at once (its --query.max-concurrency): with 8, answers that take 0.2 s would be 40 decisions a
+# Queries in flight at one address; more wait, within their own time. As many as a Prometheus works
+# on at once (its --query.max-concurrency): with 8, answers that take 0.2 s would be 40 decisions a
 # second, where 1,000 policies at 15 s are 67.
 CONNECTIONS = 20
 # Longer than the usual interval of 15 s, or every query would begin with a handshake; Prometheus

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from headstart_operator import controller as controllers
+from headstart_operator import rate_reader
 from headstart_operator import status as statuses
 from headstart_operator.controller import Controller
 from headstart_operator.kube import Api, ApiError
@@ -161,11 +162,11 @@ class Stage:
         """Let time pass and decide; return the status."""
         self.clock.now += seconds
         service = self.service
-        instant = service.due(self.clock.now, controllers.SETTLE)
+        instant = service.due(self.clock.now, rate_reader.SETTLE)
         assert instant is not None
         service.decided_for = instant
         await self.controller._tick_safely(service, instant)
-        await asyncio.gather(*self.controller._others)
+        await asyncio.gather(*self.controller._work.others)
         return service.status
 
     def reason(self, kind: str) -> str:
@@ -421,7 +422,7 @@ def test_a_bug_in_one_tick_is_told_and_the_next_one_runs(
 def test_a_spec_that_cannot_be_read_is_told_and_holds(play: Any) -> None:
     async def scene(stage: Stage) -> None:
         stage.upsert(minReplicas=1000)
-        await asyncio.gather(*stage.controller._others)
+        await asyncio.gather(*stage.controller._work.others)
         assert stage.reason("Ready") == "SpecInvalid"
         assert stage.service.due(NOW + 100, 0.5) is None
         stage.upsert(generation=2)
@@ -562,7 +563,7 @@ def test_what_is_stopped_is_neither_scaled_nor_restored(play: Any) -> None:
         assert len(stage.api.scaled()) == 1
         stage.controller._switch.stopped = Problem("Stopped", "ConfigMap headstart/halt")
         stage.controller.forget(KEY, "policy-16")
-        await asyncio.gather(*stage.controller._others)
+        await asyncio.gather(*stage.controller._work.others)
         assert len(stage.api.scaled()) == 1
 
     play(scene)
@@ -615,8 +616,8 @@ def test_those_of_a_restart_begin_one_after_the_other_and_one_alone_at_once(play
                 stage.controller.upsert(key, {"metadata": metadata, "spec": spec})
             services = [stage.controller._services[key] for key in keys]
             for service in services:
-                assert service.due(service.due_at - 0.001, controllers.SETTLE) is None
-                assert service.due(service.due_at, controllers.SETTLE) is not None
+                assert service.due(service.due_at - 0.001, rate_reader.SETTLE) is None
+                assert service.due(service.due_at, rate_reader.SETTLE) is not None
             return [service.due_at - stage.clock.now for service in services]
 
         assert begin(100) == pytest.approx([k * controllers.PACE for k in range(100)], abs=1e-6)
