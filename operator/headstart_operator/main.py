@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import kopf
 
@@ -76,6 +76,8 @@ class Watch:
             kopf.run(
                 registry=registry,
                 settings=kopf_settings(),
+                # Or it asks for the user's name, and a container's number has none: it would end.
+                identity=cast("Any", self._settings.pod),
                 standalone=True,
                 clusterwide=not self._settings.namespaces,
                 namespaces=self._settings.namespaces,
