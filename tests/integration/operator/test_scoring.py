@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from headstart_operator.resource import Spec
+from headstart_policy.observation import Observation
 from tests.cluster import wait_until
+from tests.integration.operator.records import Record, replay
 from tests.integration.operator.world import an_artifact, rate_of
 
 if TYPE_CHECKING:
@@ -114,3 +118,14 @@ def test_an_error_budget_is_spent_by_what_is_measured(
     remaining = operator.metric("headstart_budget_remaining_ratio", policy="lean")
     assert remaining is not None
     assert remaining < 0
+
+
+def test_what_a_demoted_policy_decided_replays(operator: Operator) -> None:
+    record = Record(operator.record)
+    lines = [line for line in record.of("wasteful", "decision") if line["artifact"]]
+    spec = Spec.parse(record.of("wasteful", "history")[0]["spec"])
+    seen = [Observation.from_json(line["observation"]) for line in lines]
+    decided = replay(record, lines, [spec] * len(lines), Observation.concatenate(seen))
+    again = json.loads(json.dumps([one.to_json() for one in decided]))
+    assert again == [line["decision"] for line in lines]
+    assert any(limit.guardrail == "demotion" for one in decided for limit in one.limits)
