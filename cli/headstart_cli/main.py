@@ -25,7 +25,7 @@ class Source(NamedTuple):
 COMMANDS = {
     "operator": Source("headstart_operator.cli", "operator", "Run the operator."),
     "assist-reset": Source(
-        "headstart_operator.assist_reset", "operator", "Put back floors that nobody prolongs."
+        "headstart_operator.rivals.assist_reset", "operator", "Put back what nobody prolongs."
     ),
     "selftest": Source(
         "headstart_operator.selftest", "operator", "See whether the operator serves a policy."

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from headstart_operator.scoring import Scoring, score
+from headstart_operator.accounts.scoring import Scoring, score
 from headstart_operator.service import Sight, situation
 from headstart_policy import envelope
 from headstart_policy.decision import (
@@ -26,7 +26,7 @@ from headstart_policy.selector import Scores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headstart_operator.selection import Selection
+    from headstart_operator.accounts.selection import Selection
     from headstart_policy.artifact import Policy
     from headstart_policy.guardrails import Situation
 

@@ -12,13 +12,14 @@ from typing import Any
 import click
 from kubernetes.config import ConfigException
 
-from headstart_operator import logs, main
-from headstart_operator.credentials import CredentialFiles
-from headstart_operator.election_flags import election_flags, rules
-from headstart_operator.fence import Fence
+from headstart_operator import main
 from headstart_operator.handlers import GROUP, VERSION
 from headstart_operator.kube import Api, ApiError
+from headstart_operator.leadership.election_flags import election_flags, rules
+from headstart_operator.leadership.fence import Fence
+from headstart_operator.reporting import logs
 from headstart_operator.settings import Settings
+from headstart_operator.sources.credentials import CredentialFiles
 from headstart_operator.sources.pool import check
 
 LEVELS = ["debug", "info", "warning", "error"]

@@ -16,30 +16,31 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from headstart_operator import events, podless, pods, rollouts
-from headstart_operator import status as statuses
+from headstart_operator.accounts.rehearsals import rehearsal_of
+from headstart_operator.accounts.scoring import demotion_of
 from headstart_operator.artifacts import Artifacts
-from headstart_operator.assistant import Assistant
 from headstart_operator.batch import Batcher, Verdict
-from headstart_operator.clock import Jumps, tolerance
-from headstart_operator.contest import other_policy
-from headstart_operator.fence import boottime
 from headstart_operator.kube import Api, ApiError
-from headstart_operator.pod_watch import PodWatch
-from headstart_operator.quota_watch import Quotas
-from headstart_operator.rate_reader import SETTLE, RateReader
+from headstart_operator.leadership.clock import Jumps, tolerance
+from headstart_operator.leadership.fence import boottime
+from headstart_operator.orders.stop import StopSwitch
 from headstart_operator.recorder import Recorder
-from headstart_operator.rehearsals import rehearsal_of
+from headstart_operator.reporting import events
+from headstart_operator.reporting import status as statuses
+from headstart_operator.reporting.status import PAUSED, PINNED, Facts, Problem
+from headstart_operator.reporting.teller import Teller
 from headstart_operator.resource import Mode
-from headstart_operator.rivals import Rivals, Target, target_of
-from headstart_operator.scoring import demotion_of
+from headstart_operator.rivals.assistant import Assistant
+from headstart_operator.rivals.autoscalers import Rivals, Target, target_of
+from headstart_operator.rivals.contest import other_policy
 from headstart_operator.service import Key, Service, Sight, situation
 from headstart_operator.sources.pool import Sources
-from headstart_operator.status import PAUSED, PINNED, Facts, Problem
-from headstart_operator.stop import StopSwitch
-from headstart_operator.targets import Scale, TargetChangedError, TargetError, Targets
-from headstart_operator.teller import Teller
+from headstart_operator.sources.rate_reader import SETTLE, RateReader
 from headstart_operator.work import Tasks, Work
+from headstart_operator.workloads import podless, pods, rollouts
+from headstart_operator.workloads.pod_watch import PodWatch
+from headstart_operator.workloads.quota_watch import Quotas
+from headstart_operator.workloads.targets import Scale, TargetChangedError, TargetError, Targets
 from headstart_policy.artifact import ArtifactError
 from headstart_policy.decision import remember
 from headstart_policy.error_budget import rehearse
@@ -49,11 +50,11 @@ from headstart_policy.pins import Block
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from headstart_operator.contest import Stand
-    from headstart_operator.metrics import Metrics
-    from headstart_operator.pods import Census
+    from headstart_operator.reporting.metrics import Metrics
     from headstart_operator.resource import Spec, TargetRef
+    from headstart_operator.rivals.contest import Stand
     from headstart_operator.settings import Settings
+    from headstart_operator.workloads.pods import Census
 
 # Seconds between two looks at what is due.
 BEAT = 0.1

@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 import urllib3
 from kubernetes import client, config
 
-from headstart_operator.clock import ServerClock
-from headstart_operator.fence import Fence, FencedError, boottime
+from headstart_operator.leadership.clock import ServerClock
+from headstart_operator.leadership.fence import Fence, FencedError, boottime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from headstart_operator.fence import Write
+    from headstart_operator.leadership.fence import Write
 
 # Who we are in managedFields and in events.
 FIELD_MANAGER = "headstart"

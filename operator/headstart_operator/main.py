@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import kopf
 
-from headstart_operator import handlers, server
+from headstart_operator import handlers
 from headstart_operator.controller import Controller
-from headstart_operator.election import Election
-from headstart_operator.metrics import Metrics
+from headstart_operator.leadership.election import Election
+from headstart_operator.reporting import server
+from headstart_operator.reporting.metrics import Metrics
 from headstart_operator.settings import STOP_WITHIN, kopf_settings
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from headstart_operator.contest import Contest
-from headstart_operator.lead_times import LeadTimes
-from headstart_operator.originals import Original
-from headstart_operator.plausibility import Vanished
-from headstart_operator.scoring import Scoring
-from headstart_operator.selection import Selection
+from headstart_operator.accounts.scoring import Scoring
+from headstart_operator.accounts.selection import Selection
+from headstart_operator.rivals.contest import Contest
+from headstart_operator.rivals.originals import Original
+from headstart_operator.sources.plausibility import Vanished
+from headstart_operator.workloads.lead_times import LeadTimes
 from headstart_policy.behavior import Memory as BehaviorMemory
 from headstart_policy.known_events import Level
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from headstart_operator.history import Grid, History
     from headstart_operator.service import Key, Sight
+    from headstart_operator.sources.history import Grid, History
     from headstart_policy.artifact import Policy
     from headstart_policy.decision import Decision
 

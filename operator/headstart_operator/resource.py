@@ -19,7 +19,7 @@ from headstart_operator.fields import (
     parse_duration,
     parse_quantity,
 )
-from headstart_operator.known_events import check_schedule, check_time_zone
+from headstart_operator.orders.known_events import check_schedule, check_time_zone
 from headstart_policy import behavior
 from headstart_policy.guardrails import Guardrails, LossAction, MetricLoss
 from headstart_policy.observation import SEASONS

@@ -11,27 +11,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from headstart_operator import assist, plausibility
-from headstart_operator import contest as contests
-from headstart_operator.contest import Contest
-from headstart_operator.doubts import Fall, doubts, judged, recovers
-from headstart_operator.events import Chronicle, Subject
-from headstart_operator.forecasts import Forecasts
-from headstart_operator.history import Gap, History, phase_of
-from headstart_operator.idleness import activation, busy_until
-from headstart_operator.known_events import Calendar
+from headstart_operator.accounts.forecasts import Forecasts
+from headstart_operator.accounts.scoring import News, priced
+from headstart_operator.accounts.selection import go_on
 from headstart_operator.memory import Memory
-from headstart_operator.orders import Orders
-from headstart_operator.originals import Original
-from headstart_operator.plausibility import Replicas
+from headstart_operator.orders.idleness import activation, busy_until
+from headstart_operator.orders.known_events import Calendar
+from headstart_operator.orders.orders import Orders
+from headstart_operator.reporting.events import Chronicle, Subject
+from headstart_operator.reporting.status import ORDERED, Facts, Problem, parse_time
 from headstart_operator.resource import Mode, Spec, SpecError
-from headstart_operator.rivals import Found
-from headstart_operator.rollouts import Ordering
-from headstart_operator.scoring import News, priced
-from headstart_operator.selection import go_on
+from headstart_operator.rivals import assist
+from headstart_operator.rivals import contest as contests
+from headstart_operator.rivals.autoscalers import Found
+from headstart_operator.rivals.contest import Contest
+from headstart_operator.rivals.originals import Original
+from headstart_operator.sources import plausibility
+from headstart_operator.sources.doubts import Fall, doubts, judged, recovers
+from headstart_operator.sources.history import Gap, History, phase_of
+from headstart_operator.sources.plausibility import Replicas
 from headstart_operator.sources.prometheus import Reason
-from headstart_operator.starts import Start, Stopwatch
-from headstart_operator.status import ORDERED, Facts, Problem, parse_time
+from headstart_operator.workloads.rollouts import Ordering
+from headstart_operator.workloads.starts import Start, Stopwatch
 from headstart_policy import known_events
 from headstart_policy.features import load_of
 from headstart_policy.guardrails import FRESH_INTERVALS, Situation
@@ -41,11 +42,11 @@ from headstart_policy.profile import Profiles
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from headstart_operator.accounts.selection import Selection
     from headstart_operator.batch import Verdict
-    from headstart_operator.pods import Census
-    from headstart_operator.rivals import Autoscaler
-    from headstart_operator.selection import Selection
-    from headstart_operator.targets import Scale
+    from headstart_operator.rivals.autoscalers import Autoscaler
+    from headstart_operator.workloads.pods import Census
+    from headstart_operator.workloads.targets import Scale
     from headstart_policy.artifact import Policy
     from headstart_policy.guardrails import Headroom
     from headstart_policy.profile import Profile

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import kopf
 
-from headstart_operator.credentials import NO_FILES, CredentialFiles
+from headstart_operator.sources.credentials import NO_FILES, CredentialFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from headstart_operator.election import Rules
+    from headstart_operator.leadership.election import Rules
 
 # Seconds that a stop may take before what still hangs is left behind.
 STOP_WITHIN = 2.0

@@ -24,8 +24,8 @@ import numpy as np
 from kubernetes import client, config
 from rich.console import Console
 
-from headstart_operator.fence import Fence
 from headstart_operator.kube import JSON_PATCH, Api, ApiError
+from headstart_operator.leadership.fence import Fence
 from tests.cluster import APPS, Cluster, ClusterError, wait_until
 from tests.faults.rig import AWAY
 

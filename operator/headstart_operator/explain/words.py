@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from headstart_operator.status import bad
+from headstart_operator.reporting.status import bad
 
 if TYPE_CHECKING:
     from headstart_operator.kube import Document

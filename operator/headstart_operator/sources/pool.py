@@ -10,18 +10,18 @@ import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from headstart_operator.credentials import OwnCredentials, Secrets
 from headstart_operator.sources.access import Access, Credentials, header
 from headstart_operator.sources.addresses import Address, permitted
+from headstart_operator.sources.credentials import OwnCredentials, Secrets
 from headstart_operator.sources.prometheus import Answer, Prometheus, RateError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from headstart_operator.history import Gap
     from headstart_operator.kube import Document
     from headstart_operator.resource import PrometheusRate
     from headstart_operator.settings import Settings
+    from headstart_operator.sources.history import Gap
 
 # A pool that nobody has asked so long is closed, and how often that is looked at, s: credentials
 # rotate, and policies come and go.

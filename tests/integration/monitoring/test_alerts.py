@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from headstart_operator.metrics import Metrics
+from headstart_operator.reporting.metrics import Metrics
 from tests.cluster import binaries
 
 ROOT: Final = Path(__file__).parents[3]

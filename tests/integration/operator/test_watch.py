@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubernetes import client, config
 
-from headstart_operator import watch
 from headstart_operator.kube import Api
-from headstart_operator.pod_watch import PodWatch
-from headstart_operator.pods import list_pods
 from headstart_operator.resource import TargetRef
-from headstart_operator.targets import Targets
-from headstart_operator.watch import Kind, Name, Watched
+from headstart_operator.workloads import watch
+from headstart_operator.workloads.pod_watch import PodWatch
+from headstart_operator.workloads.pods import list_pods
+from headstart_operator.workloads.targets import Targets
+from headstart_operator.workloads.watch import Kind, Name, Watched
 from tests.cluster import CORE, wait_until
 from tests.faults.gate import Gate, Storm
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from headstart_operator.pods import Pod
+    from headstart_operator.workloads.pods import Pod
     from tests.integration.operator.world import World
 
 SELECTOR = "app=watched"

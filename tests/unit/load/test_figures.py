@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from headstart_operator.metrics import Metrics
+from headstart_operator.reporting.metrics import Metrics
 from tests.load.figures import NAMES, Lags, Reading, quantile
 from tests.load.fleet import Fleet
 from tests.load.traffic import Traffic

@@ -9,7 +9,7 @@ import pytest
 
 from headstart_operator.batch import decide_together
 from headstart_operator.memory import Memory
-from headstart_operator.orders import Orders
+from headstart_operator.orders.orders import Orders
 from headstart_operator.resource import Spec
 from headstart_operator.service import Sight
 from tests.unit.operator.test_resource import MINIMAL

@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 
 from headstart_operator import controller as controllers
-from headstart_operator import rate_reader
-from headstart_operator import status as statuses
 from headstart_operator.controller import Controller
 from headstart_operator.kube import Api, ApiError
-from headstart_operator.managers import last_setter
-from headstart_operator.metrics import Metrics
+from headstart_operator.reporting import status as statuses
+from headstart_operator.reporting.metrics import Metrics
+from headstart_operator.reporting.status import Problem
+from headstart_operator.rivals.managers import last_setter
 from headstart_operator.service import Key, Service
 from headstart_operator.settings import Settings
-from headstart_operator.sources import pool
+from headstart_operator.sources import pool, rate_reader
 from headstart_operator.sources.prometheus import Answer, RateError, Reason
-from headstart_operator.status import Problem
 from headstart_policy import artifact
 from tests.unit.operator.test_resource import MINIMAL
 from tests.unit.policy.build import a_policy
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from headstart_operator.history import Gap
+    from headstart_operator.sources.history import Gap
 
 NOW = 1_767_225_600.0
 KEY = Key("shop", "checkout")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from headstart_operator.credentials import CredentialFiles, OwnCredentials
 from headstart_operator.kube import ApiError
 from headstart_operator.resource import PrometheusRate
 from headstart_operator.settings import Settings
 from headstart_operator.sources import pool
 from headstart_operator.sources.access import HIDDEN, Access, Credentials, basic, bearer, header
 from headstart_operator.sources.addresses import Address
+from headstart_operator.sources.credentials import CredentialFiles, OwnCredentials
 from headstart_operator.sources.pool import Sources, check
 from headstart_operator.sources.prometheus import RateError, Reason
 from tests.cluster.credentials import Authority

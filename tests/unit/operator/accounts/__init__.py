@@ -1,0 +1,1 @@
+"""What decisions have cost, and what follows from it."""

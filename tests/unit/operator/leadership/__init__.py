@@ -1,0 +1,1 @@
+"""One writer among replicas: an elected leader, and a fence."""

@@ -1,0 +1,1 @@
+"""What people have ordered: pauses, pins, stops, known events, sleep."""

@@ -1,0 +1,1 @@
+"""Who else scales a workload: notice, give way, or assist."""

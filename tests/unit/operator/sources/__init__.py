@@ -1,0 +1,1 @@
+"""Where rates come from."""
