@@ -134,7 +134,7 @@ def config_map(target: Target, artifact: bytes, namespace: str | None = None) ->
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(_config_map_name(target.name), namespace),
+        "metadata": _metadata(config_map_name(target.name), namespace),
         "binaryData": {ARTIFACT_KEY: base64.b64encode(artifact).decode()},
     }
 
@@ -196,7 +196,8 @@ def _metadata(name: str, namespace: str | None) -> Document:
     return {"name": name, **({"namespace": namespace} if namespace else {})}
 
 
-def _config_map_name(name: str) -> str:
+def config_map_name(name: str) -> str:
+    """Name the ConfigMap of a target: the operator may read those that the chart names."""
     return f"{name}-headstart"
 
 
@@ -204,7 +205,7 @@ def _policy(name: str, artifact: bytes | None) -> Document:
     if artifact is None:
         return {"builtin": "default"}
     return {
-        "configMap": {"name": _config_map_name(name), "key": ARTIFACT_KEY},
+        "configMap": {"name": config_map_name(name), "key": ARTIFACT_KEY},
         "digest": "sha256:" + hashlib.sha256(artifact).hexdigest(),
     }
 

@@ -16,7 +16,15 @@ MANIFESTS: Final = Path(__file__).parents[3] / "manifests"
 CRD: Final = MANIFESTS / "crd" / "scalingpolicies.headstart.dev.yaml"
 SAMPLES: Final = sorted((MANIFESTS / "samples").glob("*.yaml"))
 
-DELETE: Final = object()
+
+class _Delete:
+    """Its name is the same in every process: tests are named after it."""
+
+    def __repr__(self) -> str:
+        return "(none)"
+
+
+DELETE: Final = _Delete()
 """Value for ``changed`` that removes the key."""
 
 

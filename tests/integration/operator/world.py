@@ -31,6 +31,7 @@ LEAD_TIME = 5
 CAPACITY = 5.0
 # The ConfigMaps with artefacts that the tests' operators may read.
 ARTIFACTS = (
+    "checkout-headstart",
     "wasteful",
     "lean",
     "constant",

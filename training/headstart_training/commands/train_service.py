@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import yaml
 from rich.progress import Progress
 
 from headstart_training.commands.assumptions import assumptions, to_setting
@@ -109,6 +110,10 @@ def _tell(trained: Trained, folder: Path, seconds: float, *, blank: bool) -> Non
             f"The capacity is assumed, {MEAN_REPLICAS:.0f} replicas on average: train again with"
             " --capacity."
         )
+    for document in yaml.safe_load_all(text):
+        if document["kind"] == "ConfigMap":
+            name = document["metadata"]["name"]
+            click.echo(f"  grant   add {name} to the chart's artifactConfigMaps")
     fill = "fill in the query, then " if blank else ""
     click.echo(f"  folder  {folder}\n  next    {fill}cd {folder} && {trained.apply}")
 
