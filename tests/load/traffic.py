@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+
+from tests.cluster.listening import Listening, Quiet
 
 # A third up and down in half an hour: with five requests/s per replica and three replicas, each
 # service is scaled every few minutes, as a busy afternoon would.
@@ -14,7 +14,7 @@ PERIOD = 1800.0
 SWING = 0.33
 
 
-class Traffic:
+class Traffic(Listening):
     """Exposes ``requests_total{service}`` for many services; use it as a context manager.
 
     Written by hand: prometheus_client would take a core for 5,000 services.
@@ -27,7 +27,7 @@ class Traffic:
         self._start = time.time()
         text = self._text
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = text().encode()
                 self.send_response(200)
@@ -36,27 +36,7 @@ class Traffic:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        """Listen."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def address(self) -> str:
-        """Where it listens, ``host:port``."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
 
     def _text(self) -> str:
         """Count; the integral of ``rate * (1 + SWING * sin)``."""

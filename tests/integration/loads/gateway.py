@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import httpx
 
+from tests.cluster.listening import Listening, Quiet
+
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     Fault = Callable[[BaseHTTPRequestHandler, bytes], None]
 
 
-class Gateway:
+class Gateway(Listening):
     """Forwards to a Prometheus; use it as a context manager.
 
     Attributes
@@ -33,7 +35,7 @@ class Gateway:
         self.headers: dict[str, str] = {}
         gateway = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 gateway.paths.append(self.path)
                 gateway.headers = dict(self.headers)
@@ -44,29 +46,7 @@ class Gateway:
                 else:
                     answer(self, real.content, real.status_code)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        """Listen."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
 
 
 def answer(request: BaseHTTPRequestHandler, body: bytes, status: int = 200) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
+
+from tests.cluster.listening import Listening, Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +31,7 @@ class _Counter:
         return self._count + self._rate * (time.time() - self._since)
 
 
-class Exporter(Collector):
+class Exporter(Listening, Collector):
     """Exposes ``requests_total{service}`` on a free port; use it as a context manager."""
 
     def __init__(self) -> None:
@@ -42,34 +44,14 @@ class Exporter(Collector):
         registry = CollectorRegistry()
         registry.register(self)
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(503 if exporter.hidden else 200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.end_headers()
                 self.wfile.write(generate_latest(registry))
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        """Listen."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def address(self) -> str:
-        """Where it listens, ``host:port``."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
 
     def set(self, service: str, rate: float | None) -> None:
         """Let requests arrive at ``rate`` per second; ``None`` ends the series."""

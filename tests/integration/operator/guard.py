@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from tests.cluster.credentials import Authority
+from tests.cluster.listening import Listening, Quiet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ class Request(NamedTuple):
     headers: dict[str, str]
 
 
-class Guard:
+class Guard(Listening):
     """HTTPS in front of a Prometheus; use it as a context manager.
 
     Attributes
@@ -36,6 +36,8 @@ class Guard:
         All of them, also those that were not let in.
     """
 
+    scheme = "https"
+
     def __init__(self, upstream: str, folder: Path) -> None:
         """Make a certificate; its authority's lies at ``ca``."""
         self.wants: dict[str, dict[str, str]] = {}
@@ -44,7 +46,7 @@ class Guard:
         self.ca = authority.path
         guard = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
@@ -70,9 +72,6 @@ class Guard:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
         class Server(ThreadingHTTPServer):
             daemon_threads = True
 
@@ -81,29 +80,11 @@ class Guard:
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*authority.serving("guard"))
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._server.socket = context.wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
+        server = Server(("127.0.0.1", 0), Handler)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
         )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        """Listen."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"https://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(server)
 
     def asked(self, path: str, query: str) -> list[Request]:
         """Requests under a path for a query."""

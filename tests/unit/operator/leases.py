@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import copy
 import json
-import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
+
+from tests.cluster.listening import Listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,7 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: a body without its end is what a test wants to see."""
 
 
-class Leases:
+class Leases(Listening):
     """Serves one Lease; use it as a context manager."""
 
     def __init__(self) -> None:
@@ -81,27 +82,13 @@ class Leases:
         self.lease: dict[str, Any] | None = None
         self.away = False
         self.requests: list[tuple[str, bytes]] = []
-        self._server = _Server(self)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        """Listen."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_Server(self))
 
     @property
     def configuration(self) -> client.Configuration:
         """How it is reached."""
         configuration = client.Configuration()
-        configuration.host = f"http://127.0.0.1:{self._server.server_address[1]}"
+        configuration.host = self.url
         configuration.retries = False
         return configuration
 
