@@ -42,7 +42,7 @@ def operator(world: World, load: Exporter, monitoring: Prometheus) -> Iterator[O
         world.deployment(name, spec.pop("replicas", 4), lead_time=1)
         world.policy(name, policy={"configMap": {"name": artifact, "key": "policy"}}, **spec)
 
-    a_service("wasteful", 19, "wasteful", guardrails={"demotion": {"regretBudget": "1"}}, **FAST)
+    a_service("wasteful", 19, "wasteful", guardrails={"demotion": {"regretBudget": "3"}}, **FAST)
     a_service("observed", 19, "wasteful", mode="Observe", replicas=12, **FAST)
     budget = {"slo": "99", "window": "2m"}
     sli = {"query": f"{rate_of('lean-good')} / {rate_of('lean')}"}
@@ -63,12 +63,13 @@ def test_a_wasteful_policy_is_demoted_and_comes_back(
 ) -> None:
     """3.8 replicas are needed: the policy asks for 23, the reactive formula for 6.
 
-    That is 14 cents a second, so a dollar is lost in 7 s. Then the load grows to three times:
-    the fleet that the policy would have had serves it, the formula's does not. After twelve lead
-    times the policy decides again.
+    That is 14 cents a second, so three dollars are lost in 21 s. Then the load grows to three
+    times: the fleet that the policy would have had serves it, the formula's does not, and nothing
+    is regretted any more. On the way down the policy wastes a dollar or less, which is under half
+    of the budget: after twelve lead times it decides again.
     """
-    condition = world.wait_condition("wasteful", "PolicyTrusted", "False", "Demoted")
-    assert "(regret budget: $1.00)" in condition["message"]
+    condition = world.wait_condition("wasteful", "PolicyTrusted", "False", "Demoted", seconds=90)
+    assert "(regret budget: $3.00)" in condition["message"]
     world.wait_replicas("wasteful", 6, 6)
     assert "demotion" in {
         limit["guardrail"] for limit in world.status("wasteful")["lastDecision"]["limits"]
