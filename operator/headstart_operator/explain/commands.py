@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart_operator.explain import cluster, picture, series, words
-from headstart_operator.fields import parse_duration
+from headstart_operator.options import DurationOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,17 +45,6 @@ def _reach(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-class _Seconds(click.ParamType[float]):
-    name = "duration"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Read 30m, 6h and the like."""
-        try:
-            return value if isinstance(value, float) else parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 @click.command()
 @click.argument("policy", metavar="NAMESPACE/NAME")
 @click.option(
@@ -63,7 +52,9 @@ class _Seconds(click.ParamType[float]):
     metavar="URL",
     help="That scrapes the operator, for plots and costs; such as a port-forward's address.",
 )
-@click.option("--last", type=_Seconds(), default="1h", show_default=True, help="How far back.")
+@click.option(
+    "--last", type=DurationOption(), default="1h", show_default=True, help="How far back."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as data.")
 @_reach
 def explain(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from headstart_operator.fields import parse_duration
 from headstart_operator.leadership.election import Rules, RulesError
+from headstart_operator.options import DurationOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,22 +17,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
-
-class _Duration(click.ParamType[float]):
-    """A duration such as ``15s``, as Kubernetes writes it; in seconds."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        if isinstance(value, float):
-            return value
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 _OPTIONS = (
@@ -51,21 +35,21 @@ _OPTIONS = (
     ),
     click.option(
         "--lease-duration",
-        type=_Duration(),
+        type=DurationOption(),
         default=f"{Rules.duration:g}s",
         show_default=True,
         help="A Lease that was not renewed for so long may be taken by another replica.",
     ),
     click.option(
         "--renew-deadline",
-        type=_Duration(),
+        type=DurationOption(),
         default=f"{Rules.renew_deadline:g}s",
         show_default=True,
         help="A leader that could not renew for so long stops writing.",
     ),
     click.option(
         "--retry-period",
-        type=_Duration(),
+        type=DurationOption(),
         default=f"{Rules.retry_period:g}s",
         show_default=True,
         help="Between two tries to take or renew the Lease.",
