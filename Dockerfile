@@ -1,6 +1,6 @@
 # The operator's image: without torch, without compilers, not root.
 #
-#   docker build --tag headstart-operator:0.1.0 .
+#   docker build --tag headstart-operator:0.2.0 .
 #
 # BASE is any image with Python 3.11 or newer, its venv and pip. Both stages use the same one: the
 # virtual environment that the first makes refers to its Python.

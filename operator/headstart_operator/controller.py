@@ -107,6 +107,7 @@ class Controller:
             clock(),
         )
         self._rates = RateReader(self._sources, self._work, clock)
+        metrics.loop.backfills.set_function(lambda: len(self._rates.backfills))
         self._teller = Teller(api, metrics, self._work, clock, settings.pod)
         self._ticks: Tasks = {}
         self._rehearsals: Tasks = {}

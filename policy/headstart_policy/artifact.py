@@ -23,6 +23,7 @@ from safetensors.numpy import load, save
 from headstart_policy import features
 from headstart_policy.envelope import Envelope
 from headstart_policy.network import Network
+from headstart_policy.selector import BELIEF, Prior
 
 if TYPE_CHECKING:
     from headstart_policy.types import Floats
@@ -48,6 +49,7 @@ class ArtifactError(ValueError):
 class Policy:
     """A network, the envelope that it was trained for, its card, and the digest of its file.
 
+    ``prior`` is what to believe of its hedges before a service has shown which suits it;
     ``selects`` says whether candidates are chosen among; see :mod:`headstart_policy.selector`.
     """
 
@@ -55,6 +57,7 @@ class Policy:
     envelope: Envelope
     card: dict[str, Any]
     digest: str
+    prior: Prior = BELIEF
 
     @cached_property
     def selects(self) -> bool:
@@ -65,7 +68,9 @@ class Policy:
         return not self.network.weights[0][list(features.FLEET)].any()
 
 
-def dump(network: Network, envelope: Envelope, card: dict[str, Any]) -> bytes:
+def dump(
+    network: Network, envelope: Envelope, card: dict[str, Any], prior: Prior = BELIEF
+) -> bytes:
     """Write a policy file; ``card`` is free-form JSON: loads, recipe, results, failure modes."""
     tensors = {}
     for k, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
@@ -76,6 +81,7 @@ def dump(network: Network, envelope: Envelope, card: dict[str, Any]) -> bytes:
         "least_ratio": repr(network.least),
         "most_ratio": repr(network.most),
         "envelope": json.dumps(asdict(envelope)),
+        "prior": json.dumps(prior.to_json()),
         "card": json.dumps(card, sort_keys=True),
     }
     return _canonical(save(tensors, metadata=metadata))
@@ -116,6 +122,7 @@ def parse(content: bytes, digest: str | None = None) -> Policy:
     try:
         least, most = float(metadata["least_ratio"]), float(metadata["most_ratio"])
         envelope = Envelope(**json.loads(metadata["envelope"]))
+        prior = _prior(metadata)
         card = json.loads(metadata["card"])
         if not isinstance(card, dict):
             raise TypeError("the card is no object")
@@ -124,7 +131,7 @@ def parse(content: bytes, digest: str | None = None) -> Policy:
     if not 0.0 < least < most <= features.LOG_LIMIT * 100:
         raise ArtifactError(f"artefact bounds its ratio by [{least}, {most}]")
     weights, biases = _layers(tensors)
-    return Policy(Network(weights, biases, least, most), envelope, card, actual)
+    return Policy(Network(weights, biases, least, most), envelope, card, actual, prior)
 
 
 @cache
@@ -163,6 +170,13 @@ def _metadata(content: bytes) -> dict[str, str]:
     """Read the header that ``safetensors.numpy.load`` checks but does not return."""
     length = int.from_bytes(content[:8], "little")
     return dict(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
+
+
+def _prior(metadata: dict[str, str]) -> Prior:
+    """Read the selector's prior; files of before 0.2 have none."""
+    if "prior" not in metadata:
+        return BELIEF
+    return Prior.from_json(json.loads(metadata["prior"]))
 
 
 def _layers(tensors: dict[str, Any]) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:

@@ -166,6 +166,7 @@ def recommend_selected(
         selector.Fleet(observation.ready, observation.current),
         profiles,
         profiles.lead_steps,
+        policy.prior,
     )
     recommendation = Recommendation(
         candidate=[selector.NAMES[chosen] for chosen in learned.chosen.tolist()],

@@ -17,6 +17,7 @@ Prediction, Learning, and Games, sections 2.11 and 4.3.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -47,20 +48,72 @@ NAMES = (
 NETWORK = HEDGES.index(1.0)
 # Lead times after which what was learned counts half: a week at a lead time of 5 minutes.
 HALF_LIFE = 2000.0
-# Lead times that the prior counts for.
-PRIOR_WEIGHT = 600.0
-# Costs per interval, in replicas per replica of the mean fleet, before anything was seen: what a
-# hedge wastes. The network is believed until a service shows otherwise.
-PRIOR = np.array(
-    [0.5 * abs(math.log(hedge)) for hedge in HEDGES] + [0.25 for _ in UTILIZATIONS],
-    dtype=np.float64,
-)
 # The leader must be better by this share of the mean fleet, so that equals do not take turns.
 MARGIN = 0.005
 # A rate of this share of what is ready may have been cut off.
 SATURATED = 0.95
 # Intervals that a decision can be in the making; an envelope does not reach further.
 LONGEST_LEAD = 64
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is believed of the candidates before a service has shown anything.
+
+    A policy's file carries it: how far its network can be trusted is known where it was trained.
+
+    Attributes
+    ----------
+    costs
+        Of each candidate, in the order of :data:`NAMES`: per interval, in replicas per replica of
+        the mean fleet.
+    lead_times
+        As many lead times of evidence as the prior counts for.
+
+    Raises
+    ------
+    ValueError
+        Costs of another number of candidates, or numbers that are not finite or below 0.
+    """
+
+    costs: tuple[float, ...]
+    lead_times: float
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be weighed against evidence."""
+        if len(self.costs) != len(NAMES):
+            raise ValueError(f"a prior has {len(self.costs)} costs, must have {len(NAMES)}")
+        for value in (*self.costs, self.lead_times):
+            if not 0 <= value < math.inf:
+                raise ValueError(f"a prior's numbers must be finite and at least 0, one is {value}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn into plain values; the inverse is :meth:`from_json`."""
+        return {
+            "costs": dict(zip(NAMES, self.costs, strict=True)),
+            "lead_times": self.lead_times,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Prior:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            The document holds no prior, or that of other candidates.
+        """
+        costs = document["costs"]
+        if set(costs) != set(NAMES):
+            raise ValueError(f"a prior has costs of {sorted(costs)}, must have {sorted(NAMES)}")
+        return cls(tuple(float(costs[name]) for name in NAMES), float(document["lead_times"]))
+
+
+# The network is believed until a service shows otherwise; a hedge costs what it wastes.
+BELIEF = Prior(
+    costs=(*(0.5 * abs(math.log(hedge)) for hedge in HEDGES), *(0.25 for _ in UTILIZATIONS)),
+    lead_times=600.0,
+)
 
 
 class Scores(NamedTuple):
@@ -234,7 +287,12 @@ def price(rate: Floats, ready: Ints, asked: Ints, profiles: Profiles) -> Floats:
 
 
 def learn(
-    scores: Scores, rate: Floats, fleet: Fleet, profiles: Profiles, lead_steps: Ints
+    scores: Scores,
+    rate: Floats,
+    fleet: Fleet,
+    profiles: Profiles,
+    lead_steps: Ints,
+    prior: Prior = BELIEF,
 ) -> Scores:
     """Price the interval that has just passed.
 
@@ -250,11 +308,13 @@ def learn(
         Of the N services.
     lead_steps
         Whole intervals from asking to ready, shape (N,).
+    prior
+        Of the policy whose candidates they are.
     """
     past = relive(scores.asked, scores.ready, rate, fleet, profiles, lead_steps)
     cost = price(past.rate, past.ready, past.asked, profiles)
     cost[past.full] = no_dearer_than_leaner(cost[past.full], past.ready[past.full])
-    return passed(scores, cost, past.rate / profiles.capacity, past.known, profiles)
+    return passed(scores, cost, past.rate / profiles.capacity, past.known, profiles, prior)
 
 
 class Past(NamedTuple):
@@ -336,21 +396,31 @@ class _Verdict(NamedTuple):
 
 
 def passed(
-    scores: Scores, cost: Floats, demand: Floats, known: Bools, profiles: Profiles
+    scores: Scores,
+    cost: Floats,
+    demand: Floats,
+    known: Bools,
+    profiles: Profiles,
+    prior: Prior = BELIEF,
 ) -> Scores:
     """Add the costs of an interval, shape (N, C), where they are known, and choose anew."""
     keep = np.where(known, _keep(profiles), 1.0)
     costs = keep[:, None] * scores.costs + np.where(known[:, None], cost, 0.0)
     weight = keep * scores.weight + known
     fleet = keep * scores.fleet + np.where(known, demand, 0.0)
-    leader, beaten = _judge(costs, weight, fleet, profiles)
+    leader, beaten = _judge(costs, weight, fleet, profiles, prior)
     better = known & beaten[np.arange(len(leader)), scores.chosen]
     chosen = np.where(better, leader, scores.chosen)
     return scores._replace(costs=costs, weight=weight, fleet=fleet, chosen=chosen)
 
 
 def passed_all(
-    scores: Scores, costs: Floats, demand: Floats, known: Bools, profiles: Profiles
+    scores: Scores,
+    costs: Floats,
+    demand: Floats,
+    known: Bools,
+    profiles: Profiles,
+    prior: Prior = BELIEF,
 ) -> tuple[Ints, Scores]:
     """Pass T intervals one after the other: what :func:`passed` does T times, in one go.
 
@@ -360,8 +430,8 @@ def passed_all(
         Before the first.
     costs, demand, known
         As for :func:`passed`, shape (T, N, C), (T, N) and (T, N).
-    profiles
-        Of the N services.
+    profiles, prior
+        As for :func:`learn`.
 
     Returns
     -------
@@ -376,7 +446,7 @@ def passed_all(
         step += kept * newest  # noqa: PLW2901  # A row of ``sums``, in place.
         newest = step
     weight, fleet = sums[..., -2], sums[..., -1]
-    leader, beaten = _judge(sums[..., :-2], weight, fleet, profiles)
+    leader, beaten = _judge(sums[..., :-2], weight, fleet, profiles, prior)
     beaten &= known[..., None]
     chosen = np.empty_like(leader)
     follow, rows = scores.chosen, np.arange(len(scores.chosen))
@@ -394,14 +464,17 @@ def _keep(profiles: Profiles) -> Floats:
     return kept
 
 
-def _judge(costs: Floats, weight: Floats, fleet: Floats, profiles: Profiles) -> _Verdict:
+def _judge(
+    costs: Floats, weight: Floats, fleet: Floats, profiles: Profiles, prior: Prior
+) -> _Verdict:
     """Weigh costs, shape (..., N, C), against the prior, which fades as evidence comes.
 
     The prior is priced by the mean fleet, and by one replica more.
     """
     size = fleet / np.maximum(weight, 1.0) + 1.0
-    intervals = PRIOR_WEIGHT * profiles.lead_time / profiles.interval
-    total = costs + PRIOR * (size * np.maximum(intervals - weight, 0.0))[..., None]
+    intervals = prior.lead_times * profiles.lead_time / profiles.interval
+    missing = size * np.maximum(intervals - weight, 0.0)
+    total = costs + np.array(prior.costs) * missing[..., None]
     margin = MARGIN * size * np.maximum(weight, intervals)
     behind = total - total.min(axis=-1, keepdims=True)
     return _Verdict(total.argmin(axis=-1), behind > margin[..., None])

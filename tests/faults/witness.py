@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tests.cluster import ClusterError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -86,8 +88,11 @@ class Evidence:
                 if event["responseStatus"]["code"] < _OK:
                     holder = event["requestObject"]["spec"].get("holderIdentity", "")
                     tenures.append(Tenure(_time(event["stageTimestamp"]), holder))
-            else:
+            elif "requestObject" in event:
                 scalings.append(_scaling(event))
+            elif event["responseStatus"]["code"] < _OK:
+                raise ClusterError(f"the audit log does not say what was carried out: {event}")
+            # Else the API server gave the request up before it had read what it asks for.
         return cls(sorted(scalings, key=_when), sorted(tenures, key=_when))
 
     def holder(self, time: float) -> str:

@@ -15,6 +15,7 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 # All that a measurement reads, by the names of samples: none of the 25 series of each policy.
 NAMES = (
+    "headstart_backfills",
     "headstart_tick_lag_seconds_bucket",
     "headstart_tick_lag_seconds_count",
     "headstart_kubernetes_request_seconds_bucket",
@@ -142,6 +143,13 @@ class Figures:
         whether there is a stop switch, or KEDA.
     restart_seconds
         From the start of the process until every policy was decided for.
+    history_days
+        Past of every service in Prometheus.
+    backfill_seconds
+        From the start of the process until the seasons of all policies were read.
+    backfill_queries_per_second, backfill_query_p99_seconds, backfill_tick_lag_p99_seconds
+        From every policy decided for until then: what Prometheus was asked, how long it took, and
+        how late decisions were meanwhile.
     """
 
     policies: int
@@ -163,6 +171,11 @@ class Figures:
     query_p99_seconds: float
     kubernetes_errors: dict[str, int]
     restart_seconds: float
+    history_days: int
+    backfill_seconds: float
+    backfill_queries_per_second: float
+    backfill_query_p99_seconds: float
+    backfill_tick_lag_p99_seconds: float
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; what is unknown is null."""

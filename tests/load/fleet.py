@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ NAMESPACES = 10
 WIDTH = 16
 LEAD_SECONDS = 30
 CAPACITY = 5.0
+DAY = 86_400.0
+PAST_STEP = 240.0
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,14 @@ class Fleet:
         Replicas of each at the start.
     interval
         Between two decisions, s.
+    history_days
+        Past of each in Prometheus.
     """
 
     size: int
     pods: int
     interval: int
+    history_days: int = 0
 
     @property
     def names(self) -> list[str]:
@@ -60,6 +66,14 @@ class Fleet:
     def place(self, name: str) -> str:
         """Namespace of a service."""
         return f"team-{int(name[-5:]) % NAMESPACES}"
+
+    def past(self, end: float) -> dict[str, list[tuple[float, float]]]:
+        """Rates of every service in the days before ``end``, s since the epoch: a daily wave."""
+        count = round(self.history_days * DAY / PAST_STEP)
+        times = [end - k * PAST_STEP for k in range(count, 0, -1)]
+        wave = [self.rate * (1 + 0.3 * math.sin(2 * math.pi * time / DAY)) for time in times]
+        points = list(zip(times, wave, strict=True))
+        return {_past_of(name): points for name in self.names} if points else {}
 
     def create(self, cluster: Cluster, progress: Progress) -> None:
         """Make the namespaces and the Deployments, and wait until all pods are ready."""
@@ -95,6 +109,10 @@ class Fleet:
         ]
         wide("creating policies", documents, cluster.api.create, progress)
 
+    def _query(self, name: str) -> str:
+        now = f'sum(rate(requests_total{{service="{name}"}}[30s]))'
+        return f"{now} or sum({_past_of(name)})" if self.history_days else now
+
     def _workload(self, name: str) -> dict[str, Any]:
         labels = {"app": name}
         annotations = {"pod-ready.stage.kwok.x-k8s.io/delay": f"{LEAD_SECONDS}s"}
@@ -120,13 +138,16 @@ class Fleet:
                 "maxReplicas": 2 * self.pods,
                 "mode": "Auto",
                 "interval": f"{self.interval}s",
-                "rate": {
-                    "prometheus": {"query": f'sum(rate(requests_total{{service="{name}"}}[30s]))'}
-                },
+                "rate": {"prometheus": {"query": self._query(name)}},
                 "capacity": {"requestsPerSecond": f"{CAPACITY:g}"},
                 "leadTime": {"default": "5m"},
             },
         }
+
+
+def _past_of(name: str) -> str:
+    """Series of a past rate: few samples, each of which Prometheus takes for five minutes."""
+    return f'requests_per_second{{service="{name}"}}'
 
 
 def wide(

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,10 @@ SYSTEM = "headstart-system"
 SCRAPE_SECONDS = 5.0
 # Niceness of the operator.
 FAVOURED = -10
-# Until what 1,000 new policies set off is over: the first scalings, their pods, their events.
+# Until what new policies set off is over: the first scalings, their pods, their events. At least so
+# long, and so long for each.
 WARM_UP = 120.0
+WARM_UP_OF_ONE = 0.12
 
 
 class Operator:
@@ -122,6 +125,7 @@ def measure(fleet: Fleet, seconds: float, progress: Progress) -> Figures:
                     static_target("operator", f"127.0.0.1:{port}") | {"scrape_interval": "15s"},
                 ],
                 scrape_interval=SCRAPE_SECONDS,
+                history=fleet.past(time.time() - 2 * SCRAPE_SECONDS),
             )
         )
         fleet.create(cluster, progress)
@@ -131,7 +135,8 @@ def measure(fleet: Fleet, seconds: float, progress: Progress) -> Figures:
         stack.callback(operator.stop, 0)
         operator.start()
         _all_decided(operator, fleet, progress, "the first decisions")
-        _wait(WARM_UP, "warming up", progress)
+        _backfilled(operator, fleet, progress)
+        _wait(max(WARM_UP, WARM_UP_OF_ONE * fleet.size), "warming up", progress)
         before, worst_rss = operator.read(), 0.0
         end = before.time + seconds
         while (now := time.time()) < end:
@@ -176,15 +181,44 @@ def _all_due(operator: Operator, fleet: Fleet, progress: Progress) -> float:
     return time.monotonic() - start
 
 
-def _restart(operator: Operator, fleet: Fleet, progress: Progress) -> float:
-    """Kill the operator and start it again; time until each policy is decided for, s."""
+@dataclass(frozen=True)
+class _Restart:
+    """What came after the operator was killed and started again."""
+
+    seconds: float
+    """Until each policy was decided for."""
+    decided: Reading
+    """Then."""
+    backfill_seconds: float
+    """From the start until the seasons of all were read."""
+    backfilled: Reading
+    """Then."""
+
+
+def _restart(operator: Operator, fleet: Fleet, progress: Progress) -> _Restart:
+    """Kill the operator and start it again."""
     operator.stop(grace=0)
     operator.start()
-    return _all_decided(operator, fleet, progress, "decisions after the restart")
+    start = time.monotonic()
+    _all_decided(operator, fleet, progress, "decisions after the restart")
+    seconds, decided = time.monotonic() - start, operator.read()
+    _backfilled(operator, fleet, progress)
+    return _Restart(seconds, decided, time.monotonic() - start, operator.read())
+
+
+def _backfilled(operator: Operator, fleet: Fleet, progress: Progress) -> None:
+    """Wait until the seasons of all policies were read."""
+
+    def done() -> bool:
+        left = round(operator.read().total("headstart_backfills"))
+        progress("reading seasons", fleet.size - left, fleet.size)
+        return left == 0
+
+    wait_until("the seasons", done, timeout=1800, every=1.0, ignoring=(httpx.HTTPError,))
 
 
 def _figures(
-    fleet: Fleet, before: Reading, after: Reading, rss: float, all_due: float, restart: float
+    fleet: Fleet, before: Reading, after: Reading, rss: float, all_due: float, restart: _Restart
 ) -> Figures:
     seconds = after.time - before.time
     lags = Lags.between(before, after)
@@ -198,6 +232,8 @@ def _figures(
     refused = {code: n - earlier.get(code, 0) for code, n in after.by(errors, "code").items()}
     query = "headstart_prometheus_query_seconds_count"
     queries = (after.total(query) - before.total(query)) / ticks
+    decided, backfilled = restart.decided, restart.backfilled
+    asked = backfilled.total(query) - decided.total(query)
     return Figures(
         policies=fleet.size,
         pods_per_policy=fleet.pods,
@@ -221,7 +257,14 @@ def _figures(
             quantile(between(before, after, query.removesuffix("_count")), 0.99), 3
         ),
         kubernetes_errors={code: round(n) for code, n in refused.items() if n},
-        restart_seconds=round(restart, 1),
+        restart_seconds=round(restart.seconds, 1),
+        history_days=fleet.history_days,
+        backfill_seconds=round(restart.backfill_seconds, 1),
+        backfill_queries_per_second=round(asked / (backfilled.time - decided.time), 1),
+        backfill_query_p99_seconds=round(
+            quantile(between(decided, backfilled, query.removesuffix("_count")), 0.99), 3
+        ),
+        backfill_tick_lag_p99_seconds=round(Lags.between(decided, backfilled).p99, 4),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from tests.cluster import ClusterError
 from tests.faults.vitals import Trend
 from tests.faults.witness import Evidence, Scaling, Tenure
 
@@ -43,15 +44,16 @@ def test_what_was_set_wrongly_is_said(happened: Scaling, verdict: str | None) ->
 
 
 def test_the_audit_log_is_read_up_to_its_last_whole_line(tmp_path: Path) -> None:
-    def event(resource: str, request: Any, **reference: str) -> str:
+    def event(resource: str, request: Any, code: int = 200, **reference: str) -> str:
+        body = {} if request is None else {"requestObject": request}
         return json.dumps(
             {
                 "objectRef": {"resource": resource, "namespace": "shop", **reference},
                 "requestReceivedTimestamp": "2026-11-23T10:00:00.100000Z",
                 "stageTimestamp": "2026-11-23T10:00:00.200000Z",
                 "userAgent": "a",
-                "responseStatus": {"code": 200},
-                "requestObject": request,
+                "responseStatus": {"code": code},
+                **body,
             }
         )
 
@@ -61,6 +63,7 @@ def test_the_audit_log_is_read_up_to_its_last_whole_line(tmp_path: Path) -> None
         event("leases", {"spec": {"holderIdentity": "a_1"}}),
         event("deployments", patch, subresource="scale", name="x"),
         event("leases", {"spec": {}}, namespace="other"),
+        event("deployments", None, code=504, subresource="scale", name="never-read"),
         '{"half',
     ]
     log = tmp_path / "audit.jsonl"
@@ -69,6 +72,10 @@ def test_the_audit_log_is_read_up_to_its_last_whole_line(tmp_path: Path) -> None
     assert [t.holder for t in read.tenures] == ["a_1"]
     (only,) = read.scalings
     assert (only.who, only.target, only.before, only.after, only.done) == ("a", "x", 0, 3, True)
+
+    log.write_text(event("deployments", None, subresource="scale", name="x") + "\n")
+    with pytest.raises(ClusterError, match="does not say what was carried out"):
+        Evidence.read(log, "shop")
 
 
 @pytest.mark.parametrize(("leak", "flat"), [(0.0, True), (0.02, True), (0.2, False)])

@@ -122,6 +122,7 @@ def _followed(
         (world.rates / world.profiles.capacity[:, None]).T,
         np.isfinite(world.rates).T,
         world.profiles,
+        policy.prior,
     )
     desired: Ints = np.choose(chosen.T, paths)
     return desired, scores

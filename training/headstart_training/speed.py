@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Services and steps of the worlds that are timed.
 _PATHS = (256, 4096)
-_STEPWISE = (256, 2048)
+_STEPWISE = (512, 1024)
 _DECIDED = (64, 512)
 # The slow truth plays a part of a path only.
 _SLOW = (4, 200)

@@ -17,6 +17,9 @@ class LoopMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.policies = Gauge("headstart_policies", "Policies served", registry=registry)
+        self.backfills = Gauge(
+            "headstart_backfills", "Policies whose seasons are being read", registry=registry
+        )
         self.leading = Gauge(
             "headstart_leading", "1: this replica decides, 0: it follows", registry=registry
         )

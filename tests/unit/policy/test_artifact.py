@@ -17,6 +17,7 @@ from headstart_policy import artifact
 from headstart_policy.artifact import ArtifactError, dump, parse
 from headstart_policy.features import NAMES, SCHEMA
 from headstart_policy.network import Network
+from headstart_policy.selector import BELIEF
 from tests.unit.policy.build import WIDE, a_network
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ def test_what_is_written_is_read() -> None:
     assert parse(GOOD, policy.digest).digest == policy.digest
 
 
+def test_the_selectors_prior_comes_with_the_file() -> None:
+    doubtful = replace(BELIEF, lead_times=60.0)
+    assert parse(dump(a_network(), WIDE, {}, doubtful)).prior == doubtful
+    assert parse(a_file()).prior == BELIEF, "written before files had one"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -72,6 +79,9 @@ def test_what_is_written_is_read() -> None:
         (lambda: a_file(schema="features-000000000000"), "has schema 'features-000000000000'"),
         (lambda: a_file(envelope="{}"), "unusable metadata"),
         (lambda: a_file(envelope="[1"), "unusable metadata"),
+        (lambda: a_file(prior="{}"), "unusable metadata: KeyError"),
+        (lambda: a_file(prior='{"costs": {"network": 0}}'), "unusable metadata: ValueError"),
+        (lambda: a_file(prior="[" * 9999 + "]" * 9999), "unusable metadata: RecursionError"),
         (lambda: a_file(least_ratio="9"), r"bounds its ratio by \[9.0, 8.0\]"),
         (lambda: a_file(most_ratio="inf"), r"bounds its ratio by \[0.5, inf\]"),
         (
@@ -144,7 +154,18 @@ WORDS = st.sampled_from(
             "data_offsets",
             "dtype",
         ),
-        *("weight0", "bias0", "__metadata__", "schema", "card", "envelope", SCHEMA, "NaN", "1e999"),
+        *(
+            "weight0",
+            "bias0",
+            "__metadata__",
+            "schema",
+            "card",
+            "envelope",
+            "prior",
+            SCHEMA,
+            "NaN",
+            "1e999",
+        ),
     ]
 )
 JSON = st.recursive(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,15 @@ from headstart_policy import selector
 from headstart_policy.decision import decide, recommend_selected
 from headstart_policy.physics import ready_path
 from headstart_policy.profile import Objective, Profiles
-from headstart_policy.selector import HEDGES, LONGEST_LEAD, NAMES, NETWORK, Fleet, Scores
+from headstart_policy.selector import (
+    HEDGES,
+    LONGEST_LEAD,
+    NAMES,
+    NETWORK,
+    Fleet,
+    Prior,
+    Scores,
+)
 from tests.unit.policy.build import a_policy, a_profile, a_situation, an_observation
 
 if TYPE_CHECKING:
@@ -26,7 +35,7 @@ LEANER = HEDGES.index(0.9)
 PROFILES = Profiles.stack([a_profile()])
 LEAD = PROFILES.lead_steps
 # Intervals that the prior counts for.
-BELIEF = selector.PRIOR_WEIGHT * 5
+BELIEF = selector.BELIEF.lead_times * 5
 
 
 def scores_of(asked: Ints, ready: int = 10) -> Scores:
@@ -181,6 +190,38 @@ def test_after_a_gap_nothing_is_priced_over_it(missed: int, past: list[int]) -> 
     now = np.array([8])
     learned = selector.learn(after, np.array([30.0]), Fleet(now, now), PROFILES, LEAD)
     assert learned.weight == (past[0] > 0)
+
+
+def test_a_policy_that_trusts_its_network_less_leaves_it_sooner() -> None:
+    """The prior is the policy's own: the same evidence, another belief."""
+    steps = int(BELIEF)
+    costs = np.full((steps, 1, COUNT), 10.0)
+    costs[..., NAMES.index("reactive at 70%")] -= 1.0
+    demand, known = np.full((steps, 1), 9.0), np.ones((steps, 1), dtype=bool)
+
+    def loyal_for(prior: Prior) -> int:
+        begun = Scores.begin(1, 5)
+        chosen, _ = selector.passed_all(begun, costs, demand, known, PROFILES, prior)
+        return int((chosen == NETWORK).sum())
+
+    unsure = replace(selector.BELIEF, lead_times=selector.BELIEF.lead_times / 10)
+    assert 0 < loyal_for(unsure) < loyal_for(selector.BELIEF) < steps
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"costs": {"network": 0.0}}, "must have"),
+        ({"costs": dict.fromkeys(NAMES, math.nan)}, "finite"),
+        ({"costs": dict.fromkeys(NAMES, -1.0)}, "at least 0, one is -1"),
+        ({"lead_times": math.inf}, "finite"),
+        ({"lead_times": "long"}, "long"),
+    ],
+)
+def test_a_prior_that_says_nonsense_is_refused(change: dict[str, Any], message: str) -> None:
+    assert Prior.from_json(selector.BELIEF.to_json()) == selector.BELIEF
+    with pytest.raises(ValueError, match=message):
+        Prior.from_json({**selector.BELIEF.to_json(), **change})
 
 
 def test_scores_become_plain_values_and_back_without_loss() -> None:

@@ -35,6 +35,11 @@ FIGURES = Figures(
     query_p99_seconds=float("nan"),
     kubernetes_errors={"404": 61},
     restart_seconds=19.5,
+    history_days=8,
+    backfill_seconds=130.0,
+    backfill_queries_per_second=110.0,
+    backfill_query_p99_seconds=0.02,
+    backfill_tick_lag_p99_seconds=0.31,
 )
 
 
@@ -55,6 +60,7 @@ def test_the_table_names_what_was_measured() -> None:
     assert "1,000 policies of 3 pods each 15 s" in text
     assert "0.600 s" in text
     assert "61 x 404" in text
+    assert "until the seasons are read, 8 days" in text
 
 
 def test_what_is_unknown_is_null() -> None:

@@ -31,11 +31,23 @@ CHECKOUT = Path(__file__).parents[3]
     "--interval", type=click.IntRange(1), default=15, show_default=True, help="Of each policy, s."
 )
 @click.option(
+    "--history-days",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Past of each service in Prometheus.",
+)
+@click.option(
     "--seconds", type=click.FloatRange(10), default=150, show_default=True, help="Measured for."
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too.")
 def operator(
-    policies: int, pods: int, interval: int, seconds: float, json_file: Path | None
+    policies: int,
+    pods: int,
+    interval: int,
+    history_days: int,
+    seconds: float,
+    json_file: Path | None,
 ) -> None:
     """Serve many policies on one core, against a real control plane and Prometheus.
 
@@ -47,7 +59,7 @@ def operator(
     from tests.load.fleet import Fleet
     from tests.load.measure import measure
 
-    fleet = Fleet(policies, pods, interval)
+    fleet = Fleet(policies, pods, interval, history_days)
     shown = console()
     with Progress(*COLUMNS, transient=True) as bar:
         task = bar.add_task("", total=None)
@@ -86,6 +98,13 @@ def table(figures: Figures) -> Table:
         ("tick lag, longest, at most", f"{figures.worst_tick_seconds:g} s"),
         ("all due at once: until the last is decided", f"{figures.all_due_tick_seconds:.1f} s"),
         ("restarted: until the last is decided", f"{figures.restart_seconds:.1f} s"),
+        (
+            f"restarted: until the seasons are read, {figures.history_days} days",
+            f"{figures.backfill_seconds:.1f} s",
+        ),
+        ("  queries meanwhile", f"{figures.backfill_queries_per_second:.0f}/s"),
+        ("  a query, 99th percentile", f"{figures.backfill_query_p99_seconds:.3f} s"),
+        ("  tick lag, 99th percentile", f"{figures.backfill_tick_lag_p99_seconds:.3f} s"),
         ("resident memory", f"{figures.rss_mib:.0f} MiB"),
         ("CPU", f"{figures.cpu_cores:.2f} cores"),
         ("CPU of a tick", f"{figures.cpu_milliseconds_per_tick:.1f} ms"),

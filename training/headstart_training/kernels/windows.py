@@ -150,6 +150,42 @@ def _strangers(
 
 
 @compiled
+def running_sums(
+    start: int,
+    stop: int,
+    rates: Floats,
+    total: Floats,
+    known: Floats,
+    rough: Floats,
+    rough_known: Floats,
+) -> None:
+    """``CumulativeRates.of``, row by row and to the same bits.
+
+    Parameters
+    ----------
+    start, stop
+        Series, of N.
+    rates
+        Shape (N, T); NaN: unknown.
+    total, known, rough, rough_known
+        Take the results, shape (N, T + 1).
+    """
+    for i in range(start, stop):
+        total[i, 0] = known[i, 0] = rough[i, 0] = rough_known[i, 0] = 0.0
+        before = np.nan
+        for j in range(rates.shape[1]):
+            rate = rates[i, j]
+            there = np.isfinite(rate)
+            total[i, j + 1] = total[i, j] + (rate if there else 0.0)
+            known[i, j + 1] = known[i, j] + (1.0 if there else 0.0)
+            step = rate - before
+            pair = np.isfinite(step)
+            rough[i, j + 1] = rough[i, j] + (step * step if pair else 0.0)
+            rough_known[i, j + 1] = rough_known[i, j] + (1.0 if pair else 0.0)
+            before = rate
+
+
+@compiled
 def newest_known(
     seen: Floats, moments: Floats, sample: Floats, newest: Floats, age: Floats
 ) -> None:
