@@ -37,6 +37,9 @@ SHORT, LONG = 4, 16
 _RECENT, _SEASONAL = len(RECENT_EDGES) - 1, len(SEASONAL_EDGES) - 1
 # The window between SEASONAL_EDGES that starts at "the same moment, in a season before".
 _NOW = int(np.flatnonzero(SEASONAL_EDGES == 0.0)[0])
+# Lead times ahead that a decision of now is for, and the window that starts after them.
+_AHEAD = 2.0
+_BEYOND = int(np.flatnonzero(SEASONAL_EDGES == _AHEAD)[0])
 # What a policy gives in multiples of: see :func:`references`.
 REFERENCES = ("level", "mean", "top", "season")
 
@@ -125,8 +128,8 @@ def references(observation: Observation) -> Floats:
     """Work out what a policy gives in multiples of, in replicas, shape (N, 4).
 
     The level of now; the mean over 32 lead times, which a moment of silence does not take to 0; the
-    highest level of 16 lead times; and the highest window that came next in the season before (the
-    level, where that is not known).
+    highest level of 16 lead times; and the highest window of the two lead times that came next in
+    the season before (the level, where that is not known).
     """
     return _references(_windows(observation))
 
@@ -134,7 +137,7 @@ def references(observation: Observation) -> Floats:
 def _references(windows: _Windows) -> Floats:
     level = windows.levels[:, 0]
     spans = np.diff(RECENT_EDGES)
-    ahead = windows.seasonal[:, 0, _NOW:].max(axis=-1)
+    ahead = windows.seasonal[:, 0, _NOW:_BEYOND].max(axis=-1)
     return np.stack(
         [
             level,

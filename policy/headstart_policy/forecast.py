@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from headstart_policy.observation import Observation
     from headstart_policy.types import Floats
 
-# The half lead time before the same moment one season ago, and the quarter that ends one after it.
+# The half lead time before the same moment one season ago; and the windows before and after one
+# lead time later, with the shares by which their middles give that moment.
 _THEN = int(np.flatnonzero(SEASONAL_EDGES == 0.0)[0]) - 1
-_AHEAD = int(np.flatnonzero(SEASONAL_EDGES == 1.0)[0]) - 1
+_AFTER = int(np.flatnonzero(SEASONAL_EDGES == 1.0)[0])
+_MIDDLES = (SEASONAL_EDGES[_AFTER - 1 : _AFTER + 1] + SEASONAL_EDGES[_AFTER : _AFTER + 2]) / 2
+_SHARE = float((1.0 - _MIDDLES[0]) / (_MIDDLES[1] - _MIDDLES[0]))
 # A season ago, each season's own; two days ago is no forecast of its own.
 _LAST = [row for row, (_, times) in enumerate(ECHOES) if times == 1]
 
@@ -36,7 +39,8 @@ def forecast(observation: Observation) -> Floats:
     level = load_of(observation).level
     least = LEAST * observation.profiles.capacity
     then = observation.seasonal[:, _LAST, _THEN] + least[:, None]
-    ahead = observation.seasonal[:, _LAST, _AHEAD] + least[:, None]
+    around = observation.seasonal[:, _LAST, _AFTER - 1 : _AFTER + 1]
+    ahead = (1 - _SHARE) * around[..., 0] + _SHARE * around[..., 1] + least[:, None]
     moves = np.log(ahead / then)
     known = ~np.isnan(moves)
     # The geometric mean of a day and a week, or the one that is known.

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 # Lead times before now, newest first: window k is [RECENT_EDGES[k], RECENT_EDGES[k + 1]].
 RECENT_EDGES = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
-# Lead times after the same moment in a season before: what came next, last time.
-SEASONAL_EDGES = np.array([-1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
+# Lead times after the same moment in a season before: what came next, last time. Wide ones too:
+# where a lead time is two minutes, two minutes of a day ago are mostly noise.
+SEASONAL_EDGES = np.array([-4.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0])
 # Half lead times that end a whole number of lead times back, newest first: how the level moved
 # from one lead time to the next says how far a forecast over a lead time misses.
 LEVELS = 17

@@ -69,6 +69,8 @@ class Rig:
         """Describe it; nothing runs yet."""
         self.services = tuple(f"service-{number}" for number in range(services))
         self.goal = replicas_for(LOW)
+        # How often the controller-manager had to be restarted.
+        self.helped = 0
         self._flags = flags
         self._names = replicas
         self._stack = ExitStack()
@@ -149,7 +151,34 @@ class Rig:
         for name in self.services:
             self.load.set(name, LOW)
         wait_until("a leader", lambda: self.leader.metric("headstart_leading"), ignoring=AWAY_ALL)
-        wait_until("the low load's replicas", self.is_right, timeout=90, ignoring=AWAY)
+        try:
+            wait_until("the low load's replicas", self.is_right, timeout=90, ignoring=AWAY)
+        except ClusterError as error:
+            raise ClusterError(f"{error}:\n{self._reasons()}") from None
+        try:
+            wait_until("their pods", self._all_ready, timeout=60, ignoring=AWAY)
+        except ClusterError:
+            # After an API server that was killed or hung, the controller-manager has been seen to
+            # count the ready pods of before for minutes. It is no part of what is tried here.
+            self.helped += 1
+            for name in ("kube-controller-manager", "kwok"):
+                self.cluster.process(name).stop(grace=0)
+                self.cluster.restart(name)
+            self._await_pods()
+
+    def _reasons(self) -> str:
+        """Say of each policy what was decided last, and what is not as it should be."""
+        path = f"{POLICIES}/namespaces/{self.namespace}/scalingpolicies"
+        lines = []
+        for policy in self.api.get(path)["items"]:
+            status = policy.get("status", {})
+            odd = [
+                f"{c['type']}={c['status']} {c['message']}" for c in status.get("conditions", [])
+            ]
+            lines += [policy["metadata"]["name"], str(status.get("lastDecision")), *odd]
+        return "\n  ".join(lines)
+
+    def _await_pods(self) -> None:
         try:
             wait_until("their pods", self._all_ready, timeout=90, ignoring=AWAY)
         except ClusterError as error:

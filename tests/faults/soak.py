@@ -57,6 +57,7 @@ def main() -> int:
         vitals = [stack.enter_context(Vitals(replica)) for replica in rig.replicas]
         until = time.monotonic() + arguments.minutes * _MINUTE
         struck = _soak(rig, until, random.Random(arguments.seed), console)  # noqa: S311
+        console.print(f"controller-manager restarted since it was stuck: {rig.helped} times")
     rows = [as_data(fault, outcomes) for fault, outcomes in struck.values()]
     good = _show(console, vitals, rows)
     if arguments.json:

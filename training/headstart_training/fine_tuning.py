@@ -242,7 +242,7 @@ def fit(
 ) -> dict[str, Network]:
     """Fit every candidate to a stretch of days; ``show`` hears of gradient steps."""
     worlds = [play_days(service, profile, (day, day + 1)) for day in range(*days)]
-    config = replace(LEARNING, seed=seed, width=start.biases[0].size)
+    config = replace(LEARNING, seed=seed, members=1, width=start.biases[0].size)
     learner = hindsight.Learner(worlds, config, start)
     fits = {MULTIPLIER: multiplied(start, _best_multiplier(worlds, start))}
 

@@ -10,11 +10,12 @@ from headstart_training import recipe
 from headstart_training.algorithms.hindsight import Config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from headstart_policy.artifact import Policy
     from headstart_training.algorithms.hindsight import Progress
     from headstart_training.loads.regular import Trace
+    from headstart_training.simulator import World
 
 
 def folds(names: Sequence[str], together: Sequence[frozenset[str]], count: int) -> list[list[str]]:
@@ -55,6 +56,23 @@ def learn_without(
 ) -> Policy:
     """Follow the recipe as if the services left out had never been recorded."""
     rest = {name: trace for name, trace in recordings.items() if name not in left_out}
+    return _learn(recipe.draw_worlds(seed, rest), seed, show)
+
+
+def learn_by_heart(
+    recordings: Mapping[str, Trace],
+    seed: int,
+    show: Callable[[Progress], None] = lambda _: None,
+) -> Policy:
+    """Learn from these services and nothing else: what they are judged by then is a bound.
+
+    Of this learner with these features; whoever has not seen them will hardly do better.
+    """
+    kinds = [kind for kind in recipe.KINDS if kind.startswith("recorded")]
+    return _learn(recipe.draw_worlds(seed, recordings, kinds=kinds), seed, show)
+
+
+def _learn(worlds: Iterable[World], seed: int, show: Callable[[Progress], None]) -> Policy:
     config = Config(seed=seed)
-    network, _ = recipe.learn(recipe.draw_worlds(seed, rest), config, show)
+    network, _ = recipe.learn(worlds, config, show)
     return artifact.parse(recipe.to_artifact(network, config))

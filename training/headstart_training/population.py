@@ -39,6 +39,9 @@ _PAST_DAYS = 9
 _WHOLE, _RECENT = 0.75, 0.15
 # Lead times of a young service's history.
 _YOUNG = 20
+# Recordings that are mixed with another one, and that are raised to a power, and the largest
+# logarithm of that: flatter or steeper days, with their noise.
+_MIXED, _BENT, _BEND = 0.4, 0.5, 0.4
 
 
 @dataclass(frozen=True)
@@ -129,16 +132,34 @@ def recorded_world(
     steps: int,
     population: Population,
 ) -> World:
-    """Draw N stretches of T steps from recordings that all have the same bin."""
+    """Draw N stretches of T steps from recordings that all have the same bin.
+
+    Many are mixed with a stretch of another recording, or are made flatter or steeper.
+    """
     step = traces[0].step
     past = int(_PAST_DAYS * DAY / step)
     load = np.full((services, past + steps), np.nan)
+    least = steps + int(DAY / step)
     for row in load:
-        rates = traces[int(rng.integers(len(traces)))].filled
-        end = int(rng.integers(min(steps + int(DAY / step), len(rates) - 1), len(rates) + 1))
-        stretch = rates[max(0, end - len(row)) : end]
-        row[len(row) - len(stretch) :] = stretch / rates.mean()
+        stretch = _stretch(rng, traces, least, len(row))
+        # A dozen recordings are soon known by heart; their like are what is to be learned.
+        if rng.random() < _MIXED:
+            other = _stretch(rng, traces, least, len(stretch))
+            share = rng.uniform(0.2, 0.8)
+            stretch = share * stretch[-len(other) :] + (1 - share) * other
+        if rng.random() < _BENT:
+            stretch = stretch ** math.exp(rng.uniform(-_BEND, _BEND))
+            stretch /= stretch.mean() or 1.0
+        row[len(row) - len(stretch) :] = stretch
     return _world(rng, load, steps, step, (DAY, WEEK), population)
+
+
+def _stretch(rng: np.random.Generator, traces: Sequence[Trace], least: int, most: int) -> Floats:
+    """Cut a stretch of up to ``most`` steps out of a recording, over the recording's mean."""
+    rates = traces[int(rng.integers(len(traces)))].filled
+    end = int(rng.integers(min(least, len(rates) - 1), len(rates) + 1))
+    stretch: Floats = rates[max(0, end - most) : end] / rates.mean()
+    return stretch
 
 
 def _world(

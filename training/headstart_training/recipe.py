@@ -27,7 +27,7 @@ from headstart_training.population import (
 from headstart_training.shipping import ARTIFACT, BENCHMARK, FAILURE_MODES, rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from headstart_training.benchmark import Benchmark
@@ -55,7 +55,10 @@ CHECKPOINT_EVERY = 200  # iterations, a few seconds
 
 
 def draw_worlds(
-    seed: int, recordings: Mapping[str, Trace] | None = None, worlds: int = WORLDS
+    seed: int,
+    recordings: Mapping[str, Trace] | None = None,
+    worlds: int = WORLDS,
+    kinds: Sequence[str] = KINDS,
 ) -> Iterator[World]:
     """Draw what is learned from, one by one.
 
@@ -67,6 +70,8 @@ def draw_worlds(
         Loads of real services, by name; their bins are a minute or five.
     worlds
         How many to draw, less those that have nothing to draw from.
+    kinds
+        Of :data:`KINDS`, in turn.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def draw_worlds(
         bins[trace.step].append(trace)
     size = (SERVICES, STEPS)
     for k in range(worlds):
-        kind = KINDS[k % len(KINDS)]
+        kind = kinds[k % len(kinds)]
         if kind == "synthetic":
             yield synthetic_world(random, *size, MINUTE, POPULATION)
         elif kind == "synthetic, coarse":

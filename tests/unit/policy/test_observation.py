@@ -40,15 +40,17 @@ def test_the_season_shows_what_came_next() -> None:
     rates[:, 45:] = 20.0
     observation = an_observation(rates, a_profile(seasons=(60 * 60.0,)), [105 - 0])
     # Now is sample 105, a season is 60 samples, so the step was exactly one season ago.
-    np.testing.assert_allclose(observation.seasonal[0, 0, :8], [10, 10, 20, 20, 20, 20, 20, 20])
-    assert np.isnan(observation.seasonal[0, 1]).all()
+    np.testing.assert_allclose(observation.seasonal[0, 0, :8], [10, 10, 10, 20, 20, 20, 20, 20])
+    # Two seasons ago the first sample was still to come, by three lead times.
+    assert np.isnan(observation.seasonal[0, 1, :6]).all()
 
 
 def test_a_season_shorter_than_its_windows_ahead_is_unknown_there() -> None:
-    """11 samples ago, two lead times of 5 ahead end a sample ago; 1.2 would be the future."""
+    """41 samples ago, eight lead times of 5 ahead end a sample ago; at 39 that is the future."""
     rates = np.full((1, 100), 10.0)
-    near = an_observation(rates, a_profile(lead_time=300.0, seasons=(11 * 60.0,)))
-    assert np.isfinite(near.seasonal[0, 0, :8]).all()
+    for season, known in ((41, 8), (39, 7)):
+        near = an_observation(rates, a_profile(lead_time=300.0, seasons=(season * 60.0,)))
+        assert np.isfinite(near.seasonal[0, 0, :8]).sum() == known
 
 
 def test_an_observation_survives_json() -> None:

@@ -363,8 +363,8 @@ def test_the_sentence_of_a_decision_says_who_is_followed_and_why() -> None:
     scores = scores_of(np.full((COUNT, 6), 10))._replace(costs=costs, weight=np.array([1e4]))
     asked, _ = recommend_selected(a_policy(blind=True), seen, a_situation(), scores)
     (decision,) = decide(asked, a_situation())
-    assert decision.candidate == "network x 1.2"
+    assert decision.candidate == "network x 1.05"
     assert decision.reason.startswith(
-        "the load needs 8.0 replicas, network x 1.2 (the network alone would have cost as much as "
+        "the load needs 8.0 replicas, network x 1.05 (the network alone would have cost as much as "
         "100 replicas more, on average) asks for "
     )

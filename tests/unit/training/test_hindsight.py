@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from headstart_policy import artifact
-from headstart_policy.features import NAMES
+from headstart_policy.features import NAMES, REFERENCES
 from headstart_policy.network import Network
 from headstart_training import recipe, scenarios
 from headstart_training.algorithms.hindsight import (
@@ -106,6 +106,20 @@ def test_it_is_blind_to_the_fleet() -> None:
     learner.train()
     assert not learner.layers()[0][0][BLIND].any()
     assert {NAMES[k] for k in BLIND} == {"ready", "asked", *(f"warming[{k}]" for k in range(4))}
+
+
+def test_members_learn_apart_and_serve_as_their_mean() -> None:
+    worlds = [a_world(seed) for seed in range(3)]
+    learner = Learner(worlds, Config(iterations=8, width=8, members=3))
+    learner.train()
+    weights, _ = zip(*learner.layers(), strict=True)
+    assert [weight.shape[1] for weight in weights] == [24, 24, len(REFERENCES)]
+    blocks = weights[1].reshape(3, 8, 3, 8)
+    for one in range(3):
+        assert blocks[one, :, one].any(), "looks at its own"
+        for other in {0, 1, 2} - {one}:
+            assert not blocks[one, :, other].any(), "and at nobody else's"
+            assert (blocks[one, :, one] != blocks[other, :, other]).any()
 
 
 def test_the_artefact_states_the_recipes_envelope() -> None:

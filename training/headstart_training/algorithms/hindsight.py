@@ -21,6 +21,7 @@ Hindsight Differentiable Policy Optimization; Bengio et al. 2013 for the straigh
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -32,6 +33,7 @@ from torch import Tensor, nn
 
 from headstart_policy.features import FLEET, NAMES, REFERENCES, features, references
 from headstart_policy.guardrails import Guardrails
+from headstart_training.algorithms.ensemble import mean_of
 from headstart_training.served import observations
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from headstart_policy.network import Network
     from headstart_policy.types import Floats
+    from headstart_training.algorithms.ensemble import Layers
     from headstart_training.simulator import World
 
 # What a policy may not look at, by column of the features.
@@ -65,11 +68,13 @@ class Config:
     seed
         Of the first weights and of the order of the worlds.
     iterations
-        Gradient steps, one world each.
+        Gradient steps, one world and one member each; members take turns.
+    members
+        Networks that learn apart; the result is their mean (:mod:`.ensemble`).
     learning_rate
         Adam's at the start; it falls to 0 along a cosine.
     width
-        Of the two hidden layers.
+        Of the two hidden layers of each member.
     averaging
         Share by which the averaged weights, which are the result, follow in each step.
     largest_gradient
@@ -80,8 +85,9 @@ class Config:
 
     seed: int = 0
     iterations: int = 12_000
+    members: int = 2
     learning_rate: float = 2e-3
-    width: int = 96
+    width: int = 56
     averaging: float = 0.01
     largest_gradient: float = 1.0
     first: tuple[float, ...] = (1.2, 0.03, 0.03, 0.03)
@@ -131,7 +137,8 @@ class Learner:
     config
         How to learn.
     start
-        Weights to go on from; ``None``: random ones. Its layers must be as wide as the config says.
+        Weights that every member goes on from; ``None``: random ones. Its layers must be as wide as
+        the config says.
     device
         Where torch computes.
     """
@@ -151,13 +158,13 @@ class Learner:
         torch.set_num_threads(1)
         torch.manual_seed(config.seed)
         # The weights are drawn on the CPU, so that they are the same on every device.
-        self._network = _network(config)
+        self._members = nn.ModuleList(_network(config) for _ in range(config.members))
         if start is not None:
-            _load(self._network, start)
-        self._network.to(device)
-        self._average = _network(config).to(device)
-        self._average.load_state_dict(self._network.state_dict())
-        self._optimizer = torch.optim.Adam(self._network.parameters(), config.learning_rate)
+            for member in self._members:
+                _load(member, start)
+        self._members.to(device)
+        self._averages = copy.deepcopy(self._members)
+        self._optimizer = torch.optim.Adam(self._members.parameters(), config.learning_rate)
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
             self._optimizer, config.iterations
         )
@@ -168,15 +175,18 @@ class Learner:
         config = self.config
         for iteration in range(len(self.history) + 1, config.iterations + 1):
             batch = self._batches[self._random.integers(len(self._batches))]
-            asked = desired(self._network(batch.features), batch)
+            turn = iteration % config.members
+            member = self._members[turn]
+            asked = desired(member(batch.features), batch)
             earned, violations = dollars(asked, batch, least_spread=LEAST_SPREAD)
             loss = regret(earned, batch)
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped.
-            nn.utils.clip_grad_norm_(self._network.parameters(), config.largest_gradient)
+            nn.utils.clip_grad_norm_(member.parameters(), config.largest_gradient)
+            # Nothing moves those whose turn it is not: they have no gradients.
             self._optimizer.step()
             self._schedule.step()
-            self._follow()
+            self._follow(turn)
             missed = violations.mean().item()
             self.history.append(Progress(iteration, config.iterations, loss.item(), missed))
             show(self.history[-1])
@@ -188,8 +198,8 @@ class Learner:
         torch.save(
             {
                 "config": asdict(self.config),
-                "network": self._network.state_dict(),
-                "average": self._average.state_dict(),
+                "members": self._members.state_dict(),
+                "averages": self._averages.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
                 "schedule": self._schedule.state_dict(),
                 # As text: its numbers have 128 bits.
@@ -219,28 +229,24 @@ class Learner:
                     f"{path}: {key} = {there.get(key)!r}, this run has {value!r}; give the same"
                     " options as then, or begin anew"
                 )
-        self._network.load_state_dict(saved["network"])
-        self._average.load_state_dict(saved["average"])
+        self._members.load_state_dict(saved["members"])
+        self._averages.load_state_dict(saved["averages"])
         self._optimizer.load_state_dict(saved["optimizer"])
         self._schedule.load_state_dict(saved["schedule"])
         self._random.bit_generator.state = json.loads(saved["random"])
         self.history = [Progress(*step) for step in saved["history"]]
 
     def layers(self) -> list[tuple[Floats, Floats]]:
-        """Give the averaged weights (in, out) and biases (out,) of each layer."""
-        layers = []
-        for module in self._average:
-            if isinstance(module, nn.Linear):
-                weight = module.weight.detach().double().cpu().numpy().T.copy()
-                layers.append((weight, module.bias.detach().double().cpu().numpy()))
+        """Give the averaged weights (in, out) and biases (out,) of each layer, members as one."""
+        layers = mean_of([_layers(member) for member in self._averages])
         layers[0][0][BLIND] = 0.0
         return layers
 
     @torch.no_grad()
-    def _follow(self) -> None:
-        pairs = zip(self._average.parameters(), self._network.parameters(), strict=True)
-        for average, newest in pairs:
-            average.lerp_(newest, self.config.averaging)
+    def _follow(self, turn: int) -> None:
+        averages, newest = self._averages[turn].parameters(), self._members[turn].parameters()
+        for average, new in zip(averages, newest, strict=True):
+            average.lerp_(new, self.config.averaging)
 
 
 def to_batch(world: World) -> Batch:
@@ -327,9 +333,20 @@ def _network(config: Config) -> nn.Sequential:
     )
 
 
+def _layers(module: nn.Module) -> Layers:
+    linear = [layer for layer in module.children() if isinstance(layer, nn.Linear)]
+    return [
+        (
+            layer.weight.detach().double().cpu().numpy().T.copy(),
+            layer.bias.detach().double().cpu().numpy(),
+        )
+        for layer in linear
+    ]
+
+
 @torch.no_grad()
-def _load(module: nn.Sequential, network: Network) -> None:
-    linear = [layer for layer in module if isinstance(layer, nn.Linear)]
+def _load(module: nn.Module, network: Network) -> None:
+    linear = [layer for layer in module.children() if isinstance(layer, nn.Linear)]
     for layer, weight, bias in zip(linear, network.weights, network.biases, strict=True):
         layer.weight.copy_(torch.tensor(weight.T))
         layer.bias.copy_(torch.tensor(bias))
