@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart_policy.artifact import ArtifactError, builtin
+from headstart_policy.artifact import ArtifactError, builtin, parse
 from headstart_policy.guardrails import Guardrails
-from headstart_training import clairvoyant, runs, seed_path, served, settings
+from headstart_training import clairvoyant, recipe, runs, seed_path, served, settings
+from headstart_training.algorithms import hindsight
 from headstart_training.algorithms.seed_hindsight import Config, Learner
 from headstart_training.contest import settle
 from headstart_training.evaluation import play
@@ -25,6 +26,7 @@ from headstart_training.seed_game import Rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from headstart_policy.artifact import Policy as ServedPolicy
     from headstart_training.algorithms.seed_hindsight import Policy
     from headstart_training.seed_game import Floats
 
@@ -36,6 +38,8 @@ EXPLOIT = Config(warming_price=0.0, first_order=4.0, iterations=600)
 # What PPO is measured against, by its name among the game's contenders.
 REFERENCE = "HPA 60 %, stabilised"
 SCALES = (0.5, 3.0, 8.0)
+# Worlds of the seed's loads alone, of any scale between those: what a policy at home learns from.
+HOME_WORLDS, HOME_SERVICES, HOME_STEPS, HOME_ITERATIONS = 80, 40, 288, 6000
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ class Figures:
     """What :func:`run` measured.
 
     `ppo` and `ppo_billed` hold the seeds one by one; `transfer` is empty where the policy that
-    ships cannot be read, and `unreadable` then says why.
+    ships cannot be read, and `unreadable` then says why. `at_home` is what the same learner comes
+    to on the same loads if it learns nothing but their like.
     """
 
     loads: int
@@ -98,6 +103,7 @@ class Figures:
     ppo: Gains
     ppo_billed: Gains
     transfer: dict[str, float]
+    at_home: dict[str, float]
     unreadable: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -142,10 +148,12 @@ def run(
     progress("the default policy on other scales")
     scaled, unreadable = {}, None
     try:
-        scaled = transfer(loads, minutes)
+        scaled = transfer(builtin("default"), loads, minutes)
     except ArtifactError as error:
         # While the features change, the file is of another schema until it is trained anew.
         unreadable = str(error)
+    progress("the same learner on nothing but these loads")
+    home = transfer(learn_at_home(effort), loads, minutes)
     learned = {}
     for name, config, rules in (
         ("billed", BILLED, Rules(bill_warming=True)),
@@ -166,6 +174,7 @@ def run(
         ppo=gains["seed-game"],
         ppo_billed=gains["seed-game-billed"],
         transfer=scaled,
+        at_home=home,
         unreadable=unreadable,
     )
 
@@ -219,8 +228,26 @@ def ppo(
     return gains
 
 
-def transfer(loads: int, minutes: int) -> dict[str, float]:
-    """Serve the seed's loads, scaled, with the policy that ships: shares of the clairvoyant.
+def learn_at_home(effort: float = 1.0) -> ServedPolicy:
+    """Follow the shipped policy's method on the seed's loads alone, at all scales between ours.
+
+    A bound for :func:`transfer`: it does not share its weights with services of other kinds.
+    """
+    random = np.random.default_rng(0)
+    low, high = np.log(min(SCALES)), np.log(max(SCALES))
+    worlds = (
+        settings.seed_day(
+            HOME_SERVICES, HOME_STEPS, seed=k, scale=float(np.exp(random.uniform(low, high)))
+        )
+        for k in range(max(1, round(HOME_WORLDS * effort)))
+    )
+    config = hindsight.Config(iterations=max(1, round(HOME_ITERATIONS * effort)))
+    network, _ = recipe.learn(worlds, config)
+    return parse(recipe.to_artifact(network, config))
+
+
+def transfer(policy: ServedPolicy, loads: int, minutes: int) -> dict[str, float]:
+    """Serve the seed's loads, scaled, with one policy: shares of the clairvoyant.
 
     The capacity of a replica stays, so there are as many more of them. Kubernetes semantics,
     warming billed, a day known before, the guardrails that ship.
@@ -229,7 +256,7 @@ def transfer(loads: int, minutes: int) -> dict[str, float]:
     for scale in SCALES:
         world = settings.seed_day(loads, minutes, scale=scale)
         paths = (
-            served.headstart(world, builtin("default"), Guardrails(max_replicas=10_000)),
+            served.headstart(world, policy, Guardrails(max_replicas=10_000)),
             clairvoyant.path(world),
         )
         earned, limit = (settle(world, path).dollars_per_day.mean() for path in paths)

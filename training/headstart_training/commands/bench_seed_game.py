@@ -102,7 +102,9 @@ def tables(figures: Figures) -> list[Table]:
         title="the policy that ships, warming billed, share of the clairvoyant on the load times",
         caption=figures.unreadable,
     )
-    for scale in figures.transfer or ("could not be measured",):
+    shipped.add_column("learned from")
+    for scale in figures.at_home:
         shipped.add_column(scale, justify="right")
-    shipped.add_row(*(f"{share:.2%}" for share in figures.transfer.values()))
+    for what, shares in (("loads of every kind", figures.transfer), ("these", figures.at_home)):
+        shipped.add_row(what, *(f"{share:.2%}" for share in shares.values()))
     return [hindsight, ppo, shipped]
