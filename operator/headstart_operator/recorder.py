@@ -99,7 +99,7 @@ class Recorder:
         if policy.digest in self._artifacts:
             return
         self._artifacts.add(policy.digest)
-        content = artifact.dump(policy.network, policy.envelope, policy.card)
+        content = artifact.dump(policy.network, policy.envelope, policy.card, policy.prior)
         self._write(
             kind="artifact", digest=policy.digest, content=base64.b64encode(content).decode()
         )

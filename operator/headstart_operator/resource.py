@@ -22,7 +22,7 @@ from headstart_operator.fields import (
 from headstart_operator.orders.known_events import check_schedule, check_time_zone
 from headstart_policy import behavior
 from headstart_policy.guardrails import Guardrails, LossAction, MetricLoss
-from headstart_policy.observation import SEASONS
+from headstart_policy.observation import FURTHEST, SEASONS
 from headstart_policy.pins import Block, Pause
 from headstart_policy.profile import Objective, Profile
 
@@ -365,8 +365,8 @@ class Spec(Model):
     def profile(self, lead_time: float) -> Profile:
         """Say what is known of the service when it is planned with ``lead_time`` seconds.
 
-        Seasons that a measured lead time has outgrown are left out: twice the lead time ahead of
-        the same moment one season ago would be the future.
+        Seasons that a measured lead time has outgrown are left out: the windows ahead of the same
+        moment one season ago would be the future.
         """
         goal = self.objective
         return Profile(
@@ -379,7 +379,7 @@ class Spec(Model):
                 request_value=goal.value_per_thousand_requests,
                 violation_cost=goal.violation_cost_per_minute,
             ),
-            seasons=tuple(season for season in self.seasons if season > 2 * lead_time),
+            seasons=tuple(season for season in self.seasons if season > FURTHEST * lead_time),
         )
 
     def limits(self) -> Guardrails:

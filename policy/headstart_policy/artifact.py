@@ -173,7 +173,7 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 
 def _prior(metadata: dict[str, str]) -> Prior:
-    """Read the selector's prior; files of before 0.2 have none."""
+    """Read the selector's prior; a file without one believes its network as the default does."""
     if "prior" not in metadata:
         return BELIEF
     return Prior.from_json(json.loads(metadata["prior"]))

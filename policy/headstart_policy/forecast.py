@@ -40,6 +40,8 @@ def forecast(observation: Observation) -> Floats:
     least = LEAST * observation.profiles.capacity
     then = observation.seasonal[:, _LAST, _THEN] + least[:, None]
     around = observation.seasonal[:, _LAST, _AFTER - 1 : _AFTER + 1]
+    # Of two windows a hole may leave one.
+    around = np.where(np.isnan(around), around[..., ::-1], around)
     ahead = (1 - _SHARE) * around[..., 0] + _SHARE * around[..., 1] + least[:, None]
     moves = np.log(ahead / then)
     known = ~np.isnan(moves)

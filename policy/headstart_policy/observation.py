@@ -25,6 +25,8 @@ RECENT_EDGES = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
 # Lead times after the same moment in a season before: what came next, last time. Wide ones too:
 # where a lead time is two minutes, two minutes of a day ago are mostly noise.
 SEASONAL_EDGES = np.array([-4.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0])
+# Lead times after that moment that are looked at: of a season that is not longer, they are to come.
+FURTHEST = float(SEASONAL_EDGES[-1])
 # Half lead times that end a whole number of lead times back, newest first: how the level moved
 # from one lead time to the next says how far a forecast over a lead time misses.
 LEVELS = 17

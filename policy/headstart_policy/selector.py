@@ -53,6 +53,8 @@ HALF_LIFE = 2000.0
 MARGIN = 0.005
 # A rate of this share of what is ready may have been cut off.
 SATURATED = 0.95
+# Beyond this, costs leave the floats, and nothing is ever beaten.
+LARGEST_PRIOR = 1e6
 # Intervals that a decision can be in the making; an envelope does not reach further.
 LONGEST_LEAD = 64
 
@@ -74,7 +76,7 @@ class Prior:
     Raises
     ------
     ValueError
-        Costs of another number of candidates, or numbers that are not finite or below 0.
+        Costs of another number of candidates, or numbers below 0 or above :data:`LARGEST_PRIOR`.
     """
 
     costs: tuple[float, ...]
@@ -85,8 +87,10 @@ class Prior:
         if len(self.costs) != len(NAMES):
             raise ValueError(f"a prior has {len(self.costs)} costs, must have {len(NAMES)}")
         for value in (*self.costs, self.lead_times):
-            if not 0 <= value < math.inf:
-                raise ValueError(f"a prior's numbers must be finite and at least 0, one is {value}")
+            if not 0 <= value <= LARGEST_PRIOR:
+                raise ValueError(
+                    f"a prior's numbers must be in [0, {LARGEST_PRIOR:g}], one is {value}"
+                )
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; the inverse is :meth:`from_json`."""

@@ -42,13 +42,15 @@ def main() -> int:
                 for line in row["details"]:
                     console.print(f"  {line}")
             rows.append(as_data(fault, outcomes))
+        console.print(rig.help_given)
         if arguments.logs:
             arguments.logs.mkdir(parents=True, exist_ok=True)
             for replica in rig.replicas:
                 (arguments.logs / replica.log.name).write_bytes(replica.log.read_bytes())
     console.print(table(rows, WITHIN))
     if arguments.json:
-        arguments.json.write_text(json.dumps({"within_seconds": WITHIN, "faults": rows}, indent=1))
+        document = {"within_seconds": WITHIN, "helped": rig.helped, "faults": rows}
+        arguments.json.write_text(json.dumps(document, indent=1))
     return 0 if all(is_good(row, WITHIN) for row in rows) else 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
@@ -129,6 +129,11 @@ class Rig:
         return next(replica for replica in self.replicas if replica is not leader)
 
     @property
+    def help_given(self) -> str:
+        """Say how often the control plane needed help that it does not get in a real cluster."""
+        return f"controller-manager and kwok restarted, since their view was stale: {self.helped}"
+
+    @property
     def evidence(self) -> Evidence:
         """What happened so far."""
         return Evidence.read(self.cluster.audit_log, self.namespace)
@@ -154,7 +159,10 @@ class Rig:
         try:
             wait_until("the low load's replicas", self.is_right, timeout=90, ignoring=AWAY)
         except ClusterError as error:
-            raise ClusterError(f"{error}:\n{self._reasons()}") from None
+            reasons = ""
+            with suppress(*AWAY):
+                reasons = self._reasons()
+            raise ClusterError(f"{error}:\n{reasons}") from None
         try:
             wait_until("their pods", self._all_ready, timeout=60, ignoring=AWAY)
         except ClusterError:

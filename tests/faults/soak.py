@@ -57,12 +57,18 @@ def main() -> int:
         vitals = [stack.enter_context(Vitals(replica)) for replica in rig.replicas]
         until = time.monotonic() + arguments.minutes * _MINUTE
         struck = _soak(rig, until, random.Random(arguments.seed), console)  # noqa: S311
-        console.print(f"controller-manager restarted since it was stuck: {rig.helped} times")
+        console.print(rig.help_given)
     rows = [as_data(fault, outcomes) for fault, outcomes in struck.values()]
     good = _show(console, vitals, rows)
     if arguments.json:
         held = {v.replica.name: {k: vars(t) for k, t in v.trends().items()} for v in vitals}
-        document = {"minutes": arguments.minutes, "flat": good, "held": held, "faults": rows}
+        document = {
+            "minutes": arguments.minutes,
+            "helped": rig.helped,
+            "flat": good,
+            "held": held,
+            "faults": rows,
+        }
         arguments.json.write_text(json.dumps(document, indent=1))
     return 0 if good else 1
 

@@ -284,7 +284,7 @@ def judge(
     world = play_days(service, profile, days)
 
     def earned(network: Network) -> Floats:
-        policy = artifact.parse(artifact.dump(network, default.envelope, {}))
+        policy = artifact.parse(artifact.dump(network, default.envelope, {}, default.prior))
         return dollars_by_day(world, policy, guardrails, service, days)
 
     reference = earned(default.network)

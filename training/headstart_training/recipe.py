@@ -24,7 +24,13 @@ from headstart_training.population import (
     seed_world,
     synthetic_world,
 )
-from headstart_training.shipping import ARTIFACT, BENCHMARK, FAILURE_MODES, rounded
+from headstart_training.shipping import (
+    ARTIFACT,
+    BENCHMARK,
+    FAILURE_MODES,
+    GENERATED_ALONE,
+    rounded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -173,5 +179,5 @@ def _card(config: Config, recordings: Iterable[str], measured: Benchmark) -> dic
         "worlds": {"count": WORLDS, "services": SERVICES, "steps": STEPS},
         "config": asdict(config),
         "results": rounded(measured.to_json()),
-        "failure_modes": list(FAILURE_MODES),
+        "failure_modes": [*FAILURE_MODES] if names else [*FAILURE_MODES, GENERATED_ALONE],
     }

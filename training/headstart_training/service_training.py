@@ -152,7 +152,7 @@ def train(job: Job, show: Callable[[int, int], None] = lambda _done, _total: Non
     outcome = fine_tuning.fine_tune(service, profile, default, guardrails, seed=job.seed, show=show)
     outside = share_outside(service, profile, default)
     card = rounded(_card(job, service, profile, outcome, outside, default))
-    content = artifact.dump(outcome.network, default.envelope, card)
+    content = artifact.dump(outcome.network, default.envelope, card, default.prior)
     documents = [
         manifest.config_map(job.target, content, job.namespace),
         manifest.scaling_policy(

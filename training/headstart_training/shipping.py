@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 ARTIFACT = "policy.safetensors"
 BENCHMARK = "benchmark.json"
 
+GENERATED_ALONE = (
+    "Trained on generated loads alone: a tuned HPA may serve noisy or bursty services better."
+)
 FAILURE_MODES = (
     "A spike shorter than the lead time that nothing announces is met by the margin alone.",
     "Without a season of history it can follow a rise, not foresee it.",
-    "Trained on generated loads alone: a tuned HPA may serve noisy or bursty services better.",
     "It expects arrivals. A counter of served requests flattens when replicas are missing.",
     "Trained with one constant lead time per service; replicas that take longer are late.",
 )
@@ -89,7 +91,7 @@ def card(run: dict[str, Any], measured: Benchmark) -> dict[str, Any]:
         "num_envs": run["num_envs"],
         "ppo": ppo,
         "results": rounded(measured.to_json()),
-        "failure_modes": list(FAILURE_MODES),
+        "failure_modes": [*FAILURE_MODES, GENERATED_ALONE],
     }
 
 

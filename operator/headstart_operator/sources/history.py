@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from headstart_policy.profile import Profile
     from headstart_policy.types import Floats
 
-# A season's windows are quarters of a lead time wide at least: five samples a lead time tell them
+# A season's windows are half a lead time wide at least: five samples a lead time tell them
 # apart, and a week at a lead time of five minutes is 10,080 samples.
 SAMPLES_PER_LEAD_TIME = 5
 

@@ -212,9 +212,9 @@ def test_a_policy_that_trusts_its_network_less_leaves_it_sooner() -> None:
     ("change", "message"),
     [
         ({"costs": {"network": 0.0}}, "must have"),
-        ({"costs": dict.fromkeys(NAMES, math.nan)}, "finite"),
-        ({"costs": dict.fromkeys(NAMES, -1.0)}, "at least 0, one is -1"),
-        ({"lead_times": math.inf}, "finite"),
+        ({"costs": dict.fromkeys(NAMES, math.nan)}, "one is nan"),
+        ({"costs": dict.fromkeys(NAMES, -1.0)}, r"in \[0, 1e\+06\], one is -1"),
+        ({"lead_times": 1e308}, "one is 1e\\+308"),
         ({"lead_times": "long"}, "long"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart_policy.observation import FURTHEST
 from headstart_policy.profile import DAY, WEEK, Objective, Profile
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Setting:
             lead_time=self.lead_time,
             interval=service.interval,
             objective=self.objective,
-            # A season shorter than two lead times cannot be told from the recent past.
-            seasons=tuple(season for season in (DAY, WEEK) if season > 2 * self.lead_time),
+            # What would come next in a shorter one is still to come.
+            seasons=tuple(season for season in (DAY, WEEK) if season > FURTHEST * self.lead_time),
             capacity_noise=self.capacity_noise,
         )
 
