@@ -107,8 +107,8 @@ class Observation:
         }
         return cls(profiles=profiles, **arrays)
 
-    def take(self, rows: Ints) -> Observation:
-        """Pick services by index, in the order given."""
+    def take(self, rows: Ints | slice) -> Observation:
+        """Pick services by index, in the order given; those of a slice are not copied."""
         profiles = {f.name: getattr(self.profiles, f.name)[rows] for f in fields(Profiles)}
         arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "profiles"}
         return Observation(profiles=Profiles(**profiles), **arrays)

@@ -29,8 +29,7 @@ def ask_all(ask: Callable[[Observation], T], observation: Observation) -> list[T
     """
 
     def batch(first: int) -> T:
-        rows = np.arange(first, min(first + _ROWS, len(observation)))
-        return ask(observation.take(rows))
+        return ask(observation.take(slice(first, first + _ROWS)))
 
     with ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(batch, range(0, len(observation), _ROWS)))
