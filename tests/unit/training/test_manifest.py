@@ -47,7 +47,7 @@ costs = st.decimals(0, 10_000, places=2).map(float)
 profiles = st.builds(
     Profile,
     capacity=st.integers(1, 999_999).map(lambda n: n / 1000),
-    lead_time=st.integers(1, 43_000).map(float),
+    lead_time=st.integers(1, 10_799).map(float),
     interval=st.integers(1, 3600).map(float),
     objective=st.builds(
         Objective,
