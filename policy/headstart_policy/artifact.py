@@ -122,7 +122,7 @@ def parse(content: bytes, digest: str | None = None) -> Policy:
     try:
         least, most = float(metadata["least_ratio"]), float(metadata["most_ratio"])
         envelope = Envelope(**json.loads(metadata["envelope"]))
-        prior = _prior(metadata)
+        prior = Prior.from_json(json.loads(metadata["prior"]))
         card = json.loads(metadata["card"])
         if not isinstance(card, dict):
             raise TypeError("the card is no object")
@@ -170,13 +170,6 @@ def _metadata(content: bytes) -> dict[str, str]:
     """Read the header that ``safetensors.numpy.load`` checks but does not return."""
     length = int.from_bytes(content[:8], "little")
     return dict(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
-
-
-def _prior(metadata: dict[str, str]) -> Prior:
-    """Read the selector's prior; a file without one believes its network as the default does."""
-    if "prior" not in metadata:
-        return BELIEF
-    return Prior.from_json(json.loads(metadata["prior"]))
 
 
 def _layers(tensors: dict[str, Any]) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
