@@ -106,7 +106,11 @@ def see(seen: Floats, moments: Floats, profiles: Profiles, sample: Floats) -> Si
     recent = _means(moments, now, RECENT_WINDOWS * lead, sums.total, sums.known)
     roughness = _means(moments, now, noise * lead, sums.rough, sums.rough_known)
     newest, age = np.empty(moments.shape), np.empty(moments.shape)
-    newest_known(seen, moments, sample, newest, age)
+    over_rows(
+        len(seen),
+        seen.size,
+        lambda start, stop: newest_known(start, stop, seen, moments, sample, newest, age),
+    )
     return Sight(
         recent=recent[:, :, 0],
         roughness=roughness[:, :, 0],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart_training.kernels.compiled import compiled
+from headstart_training.kernels.compiled import compiled, inlined
 
 if TYPE_CHECKING:
     from headstart_policy.types import Floats
@@ -48,15 +49,13 @@ def window_means(
         Takes the results, shape (N, T, A, K).
     """
     last = total.shape[1] - 1
-    sums, counts = np.empty(last + 2), np.empty(last + 2)
     block = np.empty((offsets.shape[1], _BLOCK))
     for i in range(start, stop):
-        # Once more at the end: interpolating at the right edge reads one sum beyond it.
-        sums[:-1], sums[-1] = total[i], total[i, last]
-        counts[:-1], counts[-1] = known[i], known[i, last]
+        sums, counts = total[i], known[i]
         for t in range(0, now.shape[1], _BLOCK):
             moments = now[i, t : t + _BLOCK]
             low, high = moments.min(), moments.max()
+            in_step = _follow_each_other(moments)
             for a in range(ago.shape[1]):
                 if np.isnan(ago[i, a]):
                     means[i, t : t + _BLOCK, a] = np.nan
@@ -64,12 +63,12 @@ def window_means(
                 for k in range(len(block)):
                     first, end = offsets[i, k]
                     left = int(min(max(low - ago[i, a] + first, 0.0), float(last)))
-                    right = int(min(max(high - ago[i, a] + end, 0.0), float(last))) + 1
-                    if counts[left] == counts[right]:
+                    right = int(min(max(high - ago[i, a] + end, 0.0), float(last)))
+                    if counts[left] == counts[min(right + 1, last)]:
                         # Before the history begins, as much of what training sees is.
                         block[k] = np.nan
                         continue
-                    one_by_one = _neighbours(
+                    one_by_one = not in_step or _neighbours(
                         moments, ago[i, a], first, end, sums, counts, least_known, block[k]
                     )
                     if one_by_one:
@@ -83,6 +82,12 @@ def window_means(
 
 
 @compiled
+def _follow_each_other(moments: Floats) -> bool:
+    """Whether each is one sample after the one before it."""
+    return bool((moments[1:] - moments[:-1] == 1.0).all())
+
+
+@compiled
 def _neighbours(
     now: Floats,
     before: float,
@@ -93,10 +98,12 @@ def _neighbours(
     least_known: float,
     out: Floats,
 ) -> bool:
-    """Work out one window at moments that follow each other by one sample, within the series.
+    """Work out one window at moments that follow each other by one sample, where all is known.
 
-    What is read of the sums lies side by side, then, so that the compiler can read several at
-    once; and where all is known between the first and the last edge, the counts need no reading.
+    Both edges then move by a whole sample each time. Until a number reaches the next power of two
+    it is rounded alike, so where an edge lies between two samples, and what the window weighs, is
+    worked out once for many moments. What is read of the sums lies side by side, so that the
+    compiler reads several at once.
 
     Returns
     -------
@@ -104,23 +111,45 @@ def _neighbours(
         Whether it is not so, and ``out`` is to be worked out by :func:`_strangers`; where it is,
         the two give the same bits.
     """
-    length, last = len(now), len(sums) - 2
+    length, last = len(now), len(sums) - 1
     left, right = now[0] - before + first, now[0] - before + end
-    a, b = int(max(left, 0.0)), int(max(right, 0.0))
-    if left < 0 or a > b or b + length > last or counts[b + length] - counts[a] < b + length - a:
+    if now[0] < before or left < 0 or left > right or int(right) + length > last:
         return True
-    near, far = sums[a : a + length + 1], sums[b : b + length + 1]
-    a_known, b_known = counts[a], counts[b]
-    others = 0
-    for t in range(length):
-        left, right = now[t] - before + first, now[t] - before + end
-        u, v = left - float(a + t), right - float(b + t)
-        others += 0 if (u >= 0) & (u < 1) & (v >= 0) & (v < 1) else 1
-        weight = ((b_known + t) + v) - ((a_known + t) + u)
-        value = (far[t] + (far[t + 1] - far[t]) * v) - (near[t] + (near[t + 1] - near[t]) * u)
+    if counts[int(right) + length] - counts[int(left)] < int(right) + length - int(left):
+        return True
+    t = 0
+    while t < length:
+        back = now[t] - before
+        left, right = back + first, back + end
+        a, b = int(left), int(right)
+        u, v = left - a, right - b
+        a_known, b_known = counts[a] + u, counts[b] + v
+        alike = min(
+            _to_next_power(back),
+            _to_next_power(left),
+            _to_next_power(right),
+            _to_next_power(a_known),
+            _to_next_power(b_known),
+            length - t,
+        )
+        weight = b_known - a_known
         enough = (weight >= least_known * (right - left)) & (right <= now[t])
-        out[t] = value / (weight if weight > 0 else 1.0) if enough else np.nan
-    return others > 0
+        divisor = weight if weight > 0 else 1.0
+        near, far, means = sums[a : a + alike + 1], sums[b : b + alike + 1], out[t : t + alike]
+        if enough:
+            for k in range(alike):
+                to = far[k] + (far[k + 1] - far[k]) * v
+                means[k] = (to - (near[k] + (near[k + 1] - near[k]) * u)) / divisor
+        else:
+            means[:] = np.nan
+        t += alike
+    return False
+
+
+@inlined
+def _to_next_power(number: float) -> int:
+    """How many times 1 is to be added until the next power of two is reached."""
+    return math.ceil(math.ldexp(1.0, math.frexp(number)[1]) - number)
 
 
 @compiled
@@ -135,16 +164,17 @@ def _strangers(
     out: Floats,
 ) -> None:
     """Work out one window at any moments, in and around a series with any gaps."""
-    last = float(len(sums) - 2)
+    last = len(sums) - 1
     for t in range(len(now)):
         left, right = now[t] - before + first, now[t] - before + end
-        from_, to = min(max(left, 0.0), last), min(max(right, 0.0), last)
+        from_, to = min(max(left, 0.0), float(last)), min(max(right, 0.0), float(last))
         a, b = int(from_), int(to)
         u, v = from_ - a, to - b
-        a_known = counts[a] + (counts[a + 1] - counts[a]) * u
-        weight = counts[b] + (counts[b + 1] - counts[b]) * v - a_known
-        a_sum = sums[a] + (sums[a + 1] - sums[a]) * u
-        value = sums[b] + (sums[b + 1] - sums[b]) * v - a_sum
+        a_next, b_next = min(a + 1, last), min(b + 1, last)
+        a_known = counts[a] + (counts[a_next] - counts[a]) * u
+        weight = counts[b] + (counts[b_next] - counts[b]) * v - a_known
+        a_sum = sums[a] + (sums[a_next] - sums[a]) * u
+        value = sums[b] + (sums[b_next] - sums[b]) * v - a_sum
         enough = (weight >= least_known * (right - left)) & (right <= now[t])
         out[t] = value / (weight if weight > 0 else 1.0) if enough else np.nan
 
@@ -187,7 +217,13 @@ def running_sums(
 
 @compiled
 def newest_known(
-    seen: Floats, moments: Floats, sample: Floats, newest: Floats, age: Floats
+    start: int,
+    stop: int,
+    seen: Floats,
+    moments: Floats,
+    sample: Floats,
+    newest: Floats,
+    age: Floats,
 ) -> None:
     """Find the newest known rate at each moment, and its age; ``Sight`` and ``see`` have the rest.
 
@@ -195,7 +231,7 @@ def newest_known(
     """
     samples = seen.shape[1]
     last = np.empty(samples + 1, dtype=np.int64)
-    for i in range(len(seen)):
+    for i in range(start, stop):
         last[0] = -1
         for j in range(samples):
             last[j + 1] = j if np.isfinite(seen[i, j]) else last[j]
