@@ -137,12 +137,12 @@ def references(observation: Observation) -> Floats:
 def _references(windows: _Windows) -> Floats:
     level = windows.levels[:, 0]
     spans = np.diff(RECENT_EDGES)
-    ahead = windows.seasonal[:, 0, _NOW:_BEYOND].max(axis=-1)
+    ahead = _most(windows.seasonal[:, 0, _NOW:_BEYOND])
     return np.stack(
         [
             level,
             _sum(windows.recent * (spans / spans.sum())),
-            windows.levels.max(axis=-1),
+            _most(windows.levels),
             np.where(windows.known[:, 0], ahead, level),
         ],
         axis=1,
@@ -168,8 +168,8 @@ def _features(observation: Observation, windows: _Windows) -> Floats:
     columns = [
         _log(windows.recent + LEAST, size),
         _misses(windows.levels, np.ones_like(windows.levels)),
-        _log(windows.levels[:, : SHORT + 1].max(axis=1, keepdims=True) + LEAST, size),
-        _log(windows.levels.max(axis=1, keepdims=True) + LEAST, size),
+        _log(_most(windows.levels[:, : SHORT + 1])[:, None] + LEAST, size),
+        _log(_most(windows.levels)[:, None] + LEAST, size),
         *(_echo(windows, echo) for echo in range(len(ECHOES))),
         np.clip(sigma / size, 0.0, LOG_LIMIT),
         1.0 / (1.0 + demand),
@@ -211,7 +211,7 @@ def _misses(levels: Floats, shape: Floats) -> Floats:
             _sum(miss[:, :SHORT]) / SHORT,
             np.sqrt(_sum(square[:, :SHORT]) / SHORT),
             np.sqrt(_sum(square) / LONG),
-            miss.max(axis=1),
+            _most(miss),
         ],
         axis=1,
     )
@@ -249,7 +249,8 @@ class _Filled(NamedTuple):
 
 def _fill(windows: Floats) -> _Filled:
     missing, width = np.isnan(windows), windows.shape[-1]
-    count = width - np.count_nonzero(missing, axis=-1)
+    # Where the last axis is short this is five times as fast as count_nonzero.
+    count = width - np.einsum("...k->...", missing.view(np.int8))
     filled = np.where(missing, 0.0, windows)
     # Most rows are known, or are a season that is not known at all: there is nothing to fill.
     gaps = (count > 0) & (count < width)
@@ -264,6 +265,11 @@ def _fill(windows: Floats) -> _Filled:
 def _sum(columns: Floats) -> Floats:
     """Sum the columns one by one: numpy's own order depends on how many rows there are."""
     return reduce(np.add, columns.T)
+
+
+def _most(columns: Floats) -> Floats:
+    """Take the largest of the columns: numpy's own way is for long rows, and these are short."""
+    return reduce(np.maximum, columns.T)
 
 
 def _column(counts: Ints) -> Floats:
