@@ -184,8 +184,10 @@ def _layers(tensors: dict[str, Any]) -> tuple[tuple[Floats, ...], tuple[Floats, 
     kinds = {str(tensor.dtype) for tensor in tensors.values() if tensor.dtype.kind != "f"}
     if kinds:
         raise ArtifactError(f"artefact has tensors of {sorted(kinds)}, expected floats")
-    weights = tuple(tensors[f"weight{k}"].astype(np.float64) for k in range(count))
-    biases = tuple(tensors[f"bias{k}"].astype(np.float64) for k in range(count))
+    # A signalling NaN would warn here; it is refused with all that is not finite below.
+    with np.errstate(invalid="ignore"):
+        weights = tuple(tensors[f"weight{k}"].astype(np.float64) for k in range(count))
+        biases = tuple(tensors[f"bias{k}"].astype(np.float64) for k in range(count))
     widths = [len(features.NAMES), *(bias.size for bias in biases)]
     most = len(features.REFERENCES)
     if not 1 <= widths[-1] <= most or not 1 <= min(widths) <= max(widths) <= WIDEST_LAYER:

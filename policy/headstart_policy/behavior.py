@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, NamedTuple
 
 # Kubernetes counts replicas in 32 bits.
@@ -70,6 +71,11 @@ class Behavior:
 
     up: Rules = field(default_factory=Rules)
     down: Rules = field(default_factory=Rules)
+
+    @cached_property
+    def limits(self) -> bool:
+        """Whether the rules ever change anything."""
+        return self != Behavior()
 
     @property
     def horizon(self) -> float:

@@ -161,29 +161,29 @@ class Situation:
         distinct, rows = self._distinct
         return np.array([read(limit) for limit in distinct], dtype=np.float64)[rows]
 
-    @property
+    @cached_property
     def reactive(self) -> Ints:
         """What the reactive formula wants, shape (N,)."""
         return reactive(np.fmax(self.rate, self.peak), self.capacity, FALLBACK_UTILIZATION)
 
-    @property
+    @cached_property
     def floor(self) -> Ints:
         """What the newest rate needs right now, shape (N,)."""
         utilization = self.settings(lambda limit: limit.floor_utilization)
         return reactive(self.rate, self.capacity, utilization)
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[Ints, Ints]:
         """``minReplicas`` and ``maxReplicas``, each of shape (N,)."""
         least = self.settings(lambda limit: limit.min_replicas).astype(np.int64)
         return least, self.settings(lambda limit: limit.max_replicas).astype(np.int64)
 
-    @property
+    @cached_property
     def lost(self) -> Bools:
         """Whether the rate is too old to decide on, shape (N,)."""
         return ~(self.rate_age <= FRESH_INTERVALS * self.interval)
 
-    @property
+    @cached_property
     def long_lost(self) -> Bools:
         """Whether the rate is lost for longer than ``onMetricLoss.after``, shape (N,)."""
         after = self.settings(lambda limit: limit.metric_loss.after)
@@ -332,7 +332,7 @@ def raise_only(desired: Ints, at: Situation) -> Verdict:
 
 def behavior(desired: Ints, at: Situation) -> Verdict:
     """Limit speed and eagerness as autoscaling/v2 does."""
-    limited = np.flatnonzero(at.settings(lambda limit: limit.behavior != _UNLIMITED))
+    limited = np.flatnonzero(at.settings(lambda limit: limit.behavior.limits))
     if not limited.size:
         return _silent("behavior", desired)
     after = desired.copy()
@@ -475,8 +475,6 @@ ORDER: tuple[Callable[[Ints, Situation], Verdict], ...] = (
     pin,
     bounds,
 )
-
-_UNLIMITED = Behavior()
 
 
 def allowed(desired: Ints, at: Situation) -> Ints:

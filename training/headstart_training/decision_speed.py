@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,14 +103,16 @@ def measure(services: int = 1000, rounds: int = 200) -> Speed:
         selector.remember(learned, asked, seen.ready, situation.lost)
 
     def guard() -> None:
+        now = replace(situation)  # What it has worked out already, it would not work out again.
         envelope.leaves(policy.envelope, seen)
-        allowed(asked, situation)
-        decide(recommendation, situation)
+        allowed(asked, now)
+        decide(recommendation, now)
 
     def decision(seen: Observation, scores: Scores) -> Scores:
+        now = replace(situation)
         envelope.leaves(policy.envelope, seen)
-        recommendation, after = recommend_selected(policy, seen, situation, scores)
-        decide(recommendation, situation)
+        recommendation, after = recommend_selected(policy, seen, now, scores)
+        decide(recommendation, now)
         return after
 
     def side_by_side() -> tuple[Observation, Scores]:

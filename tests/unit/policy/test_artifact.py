@@ -88,6 +88,11 @@ def test_the_selectors_prior_comes_with_the_file() -> None:
             lambda: a_file({"bias0": np.full(1, np.nan, np.float32)}),
             "bias0 has values that are not",
         ),
+        (
+            # A signalling one, of which numpy would warn.
+            lambda: a_file({"bias0": np.array([0x7FA00000], np.uint32).view(np.float32)}),
+            "bias0 has values that are not",
+        ),
         (lambda: a_file({"weight0": np.zeros((3, 1), np.float32)}), r"shape \(3, 1\), expected"),
         (lambda: a_file({"weight0": np.zeros((0,), np.float32)}), "weight0 has shape"),
         (lambda: a_file({"bias0": np.zeros(5, np.float32)}), r"has layers \[\d+, 5\]"),
