@@ -33,7 +33,9 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
         axis.plot(policies, [run[key] for run in runs], marker="o", color="#1f4e79")
         if bound is not None:
             axis.plot([1000], [bound], marker="v", linestyle="", color="#b03a2e")
-            axis.annotate(f"promised: {bound:g}", (1000, bound), (6, 4), textcoords="offset points")
+            # To the left: the curve rises to the right.
+            name = f"promised: {bound:g} "
+            axis.annotate(name, (1000, bound), (-6, -4), textcoords="offset points", ha="right")
         axis.set(title=title, xlabel="policies at 15 s, one core")
         axis.set_xlim(left=0)
         axis.set_ylim(bottom=0)
