@@ -6,12 +6,14 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from headstart_policy.artifact import ArtifactError, builtin
 from headstart_training import seed_benchmark
 from headstart_training.commands.bench import bench
+from headstart_training.seed_game import expected_reward
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +69,17 @@ def test_a_policy_that_cannot_be_read_is_said_and_the_rest_is_measured(
     assert figures.transfer == {}
     assert figures.unreadable == "train anew"
     assert figures.billed.share_of_clairvoyant > 0
-    assert list(figures.at_home) == ["0.5", "3", "8"]
+    assert list(figures.at_home) == list(figures.specialists) == ["0.5", "3", "8"]
+
+
+def test_a_larger_load_is_the_same_game_with_smaller_machines() -> None:
+    """Three times the load on three times the machines earns three times as much, less downtime."""
+    load = np.array([[4500, 6000, 9000]])
+    once, thrice = seed_benchmark.rules_at(1.0), seed_benchmark.rules_at(3.0)
+    machines = np.full((1, 3), 60)
+    larger = expected_reward(replace(once, tpm_sigma=0.0), 3 * machines, 3 * load)
+    same = expected_reward(replace(thrice, tpm_sigma=0.0), 3 * machines, load)
+    np.testing.assert_allclose(same, larger)
 
 
 def test_the_shipped_policy_is_measured_at_every_scale() -> None:

@@ -105,6 +105,10 @@ def tables(figures: Figures) -> list[Table]:
     shipped.add_column("learned from")
     for scale in figures.at_home:
         shipped.add_column(scale, justify="right")
-    for what, shares in (("loads of every kind", figures.transfer), ("these", figures.at_home)):
+    for what, shares in (
+        ("loads of every kind", figures.transfer),
+        ("these", figures.at_home),
+        ("each alone, by the game's own learner", figures.specialists),
+    ):
         shipped.add_row(what, *(f"{share:.2%}" for share in shares.values()))
     return [hindsight, ppo, shipped]
