@@ -6,6 +6,7 @@ among them where there are any, and one learner. What it is measured on is drawn
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -82,17 +83,28 @@ def draw_worlds(
     Raises
     ------
     ValueError
-        A recording with other bins.
+        A recording with other bins, or too few of them.
     """
-    random = np.random.default_rng(seed)
     bins: dict[float, list[Trace]] = {MINUTE: [], COARSE: []}
     for name, trace in (recordings or {}).items():
         if trace.step not in bins:
             raise ValueError(f"{name} has bins of {trace.step:g} s, must be of 60 or 300 s")
+        if len(trace.rates) <= STEPS:
+            raise ValueError(
+                f"{name} has {len(trace.rates)} bins, must have more than {STEPS}, which are"
+                " played: record for longer, or leave it out"
+            )
         bins[trace.step].append(trace)
+    return _draw(
+        np.random.default_rng(seed), bins, itertools.islice(itertools.cycle(kinds), worlds)
+    )
+
+
+def _draw(
+    random: np.random.Generator, bins: Mapping[float, Sequence[Trace]], kinds: Iterable[str]
+) -> Iterator[World]:
     size = (SERVICES, STEPS)
-    for k in range(worlds):
-        kind = kinds[k % len(kinds)]
+    for kind in kinds:
         if kind == "synthetic":
             yield synthetic_world(random, *size, MINUTE, POPULATION)
         elif kind == "synthetic, coarse":

@@ -64,6 +64,8 @@ def unseen(
     from headstart_training.backtest.table import summary_table
     from headstart_training.loads.traces import read_folder
 
+    if seen and together:
+        raise click.UsageError("--seen leaves none out, so nothing can be kept --together")
     with errors_as_messages():
         recordings = read_folder(traces)
         groups = [frozenset(names.split(",")) for names in together]

@@ -136,6 +136,8 @@ def train_default(
         )
     with errors_as_messages():
         devices.require(device)
+        recordings = read_folder(traces) if traces else {}
+        worlds = recipe.draw_worlds(seed, recordings)
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with (
@@ -143,8 +145,6 @@ def train_default(
         board(out, wanted=tensorboard) as write,
     ):
         drawing = bar.add_task("drawing loads", total=recipe.WORLDS, loss="-")
-        recordings = read_folder(traces) if traces else {}
-        worlds = recipe.draw_worlds(seed, recordings)
         learning = bar.add_task("learning", total=config.iterations, loss="-")
 
         def show(step: Step) -> None:
