@@ -100,7 +100,9 @@ def headroom(quotas: Sequence[Quota], each: Mapping[str, float], existing: int) 
 
 
 def _room(quota: Quota, resource: str, need: float, existing: int) -> Headroom:
-    hard, used = quota.hard[resource], quota.used.get(resource, 0.0)
+    hard = quota.hard[resource]
+    # A quota that is new counts pods late, those that came meanwhile by minutes: our own are there.
+    used = max(quota.used.get(resource, 0.0), existing * need)
     more = max(0, math.floor((hard - used) / need + _SLACK))
     return Headroom(
         existing + more,

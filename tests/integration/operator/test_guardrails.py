@@ -80,6 +80,12 @@ def operator(world: World, load: Exporter, monitoring: Prometheus) -> Iterator[O
             "spec": {"hard": {"pods": "4"}, "scopeSelector": {"matchExpressions": [scope]}},
         }
     )
+    team = f"{CORE}/namespaces/{world.namespace}/resourcequotas/team"
+    # Before that nothing is counted and nothing refused.
+    wait_until(
+        "the quota to be in force",
+        lambda: world.cluster.api.get(team).get("status", {}).get("hard"),
+    )
     sleepy = {"minReplicas": 0, "scaleToZero": {"activationRate": "0.5", "idleFor": "4s"}}
     stabilised = {"scaleUp": {"stabilizationWindowSeconds": 600}}
     loss = {"after": "3s", "action": "Hold"}
@@ -193,8 +199,7 @@ def test_a_pause_expires_by_itself_and_says_so(world: World) -> None:
 
 
 def test_no_more_is_asked_for_than_the_quota_admits(world: World) -> None:
-    # What is used is counted by a controller, which is late on a busy machine.
-    world.wait_replicas("quota", 4, 4, seconds=90)
+    world.wait_replicas("quota", 4, 4)
     condition = world.wait_condition("quota", "ScalingLimited", "True", "Quota")
     world.wait_event("quota", "Quota")
     for words in ("ResourceQuota team: pods hard = 4", "1 per replica"):

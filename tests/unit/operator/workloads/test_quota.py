@@ -79,9 +79,12 @@ def test_what_a_pod_takes(template: dict[str, Any], expected: dict[str, float]) 
 @pytest.mark.parametrize(
     ("hard", "used", "existing", "replicas", "words"),
     [
-        ({"requests.cpu": 10}, {"requests.cpu": 4}, 4, 8, "requests.cpu hard = 10, used = 4"),
+        ({"requests.cpu": 10}, {"requests.cpu": 7}, 4, 6, "requests.cpu hard = 10, used = 7"),
         # Of several resources the tightest counts.
-        ({"cpu": 10, "memory": 5.0}, {"cpu": 4, "memory": 3.0}, 4, 6, "memory hard = 5, used = 3"),
+        ({"cpu": 10, "memory": 5.0}, {"cpu": 6, "memory": 4.0}, 4, 5, "memory hard = 5, used = 4"),
+        # A quota that is new has not counted what was there before it.
+        ({"pods": 4}, {"pods": 0}, 2, 4, "pods hard = 4, used = 2, 1 per replica: room for 2 more"),
+        ({"pods": 4}, {}, 2, 4, "room for 2 more"),
         ({"pods": 5}, {"pods": 4}, 2, 3, "pods hard = 5, used = 4, 1 per replica: room for 1 more"),
         ({"count/pods": 5}, {"count/pods": 7}, 4, 4, "room for 0 more"),
         # Three tenths that are used leave seven.
@@ -183,14 +186,16 @@ def test_a_quota_is_parsed() -> None:
 def test_pods_that_are_not_in_used_yet_are_not_counted_twice(
     api: OneNamespace, quotas: Quotas
 ) -> None:
-    assert room(quotas, 4, 0.0) == 10
-    assert room(quotas, 8, 1.0) == 10
+    # Two are of others.
+    api.used = "6"
+    assert room(quotas, 4, 0.0) == 8
+    assert room(quotas, 8, 1.0) == 8
     assert len(api.asked) == 2
-    api.used = "8"
-    assert room(quotas, 8, LIST_AGE) == 10
-    # A quota that has grown is believed the second time.
-    api.used = "5"
-    assert [room(quotas, 8, (2 + k) * LIST_AGE) for k in range(2)] == [10, 13]
+    api.used = "10"
+    assert room(quotas, 8, LIST_AGE) == 8
+    # A quota that has more room is believed the second time.
+    api.used = "9"
+    assert [room(quotas, 8, (2 + k) * LIST_AGE) for k in range(2)] == [8, 9]
 
 
 def test_a_network_that_fails_leaves_the_last_list_and_a_refusal_none(
