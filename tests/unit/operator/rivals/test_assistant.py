@@ -81,7 +81,8 @@ class Stage:
     def __init__(self) -> None:
         self.api = FakeApi()
         self.rivals = Rivals(self.api, [], at_once)
-        self.assistant = Assistant(self.api, Targets(self.api), self.rivals, at_once)
+        self.targets = Targets(self.api)
+        self.assistant = Assistant(self.api, self.targets, self.rivals, at_once)
         self.services: dict[Key, Service] = {}
         self.assistant.due(NOW - assistant.SETTLED_AFTER)
 
@@ -103,7 +104,11 @@ def play(scene: Callable[[Stage], Coroutine[Any, Any, None]]) -> None:
     """Run a scene."""
 
     async def on_a_loop() -> None:
-        await scene(Stage())
+        stage = Stage()
+        try:
+            await scene(stage)
+        finally:
+            stage.targets.stop()
 
     asyncio.run(on_a_loop())
 
@@ -157,7 +162,7 @@ def test_a_floor_of_nobody_falls_when_it_expires() -> None:
 
 def test_an_operator_that_has_just_started_may_not_know_whose_floor_it_is() -> None:
     async def scene(stage: Stage) -> None:
-        fresh = Assistant(stage.api, Targets(stage.api), stage.rivals, at_once)
+        fresh = Assistant(stage.api, stage.targets, stage.rivals, at_once)
         assert fresh.due(NOW + LEASE)
         assert not fresh.due(NOW + LEASE + 9)
         await fresh.care({}, NOW + LEASE, stopped=False)

@@ -29,7 +29,9 @@ REF = TargetRef(name="checkout")
 def test_what_is_restored(original: Original, setter: str, before: int | None) -> None:
     api = FakeApi()
     api.managers = manager(setter)
-    assert restore(Targets(api), "shop", REF, original) == before
+    targets = Targets(api)
+    assert restore(targets, "shop", REF, original) == before
+    targets.stop()
     assert api.scaled() == ([] if before is None else [2])
 
 
