@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
+import pytest
+from click.testing import CliRunner
+
+from headstart_training.commands.bench_unseen import unseen
 from headstart_training.leave_out import folds
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMES = ["a", "b", "c", "d", "e"]
 
@@ -38,3 +45,10 @@ def test_what_would_leave_nothing_to_learn_from_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         folds(NAMES, [frozenset(names) for names in together], count)
+
+
+def test_nothing_is_kept_together_where_none_is_left_out(tmp_path: Path) -> None:
+    options = ["--traces", str(tmp_path), "--seen", "--together", "a,b"]
+    result = CliRunner().invoke(unseen, options)
+    assert result.exit_code == 2  # click's, for wrong usage
+    assert "--seen leaves none out" in result.output
