@@ -52,3 +52,14 @@ def test_nothing_is_kept_together_where_none_is_left_out(tmp_path: Path) -> None
     result = CliRunner().invoke(unseen, options)
     assert result.exit_code == 2  # click's, for wrong usage
     assert "--seen leaves none out" in result.output
+
+
+def test_a_recording_too_short_to_be_judged_by_is_refused_before_anything_is_learned(
+    tmp_path: Path,
+) -> None:
+    minutes = "".join(f"{1_700_000_000 + 60 * k},{100 + k % 7}\n" for k in range(1500))
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.csv").write_text(f"timestamp,rate\n{minutes}")
+    result = CliRunner().invoke(unseen, ["--traces", str(tmp_path), "--folds", "2"])
+    assert result.exit_code == 1
+    assert "one: 1.04 days of history, at least 2 are needed" in result.output

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import click
 from rich.progress import Progress
 from rich.table import Table
 
-from headstart_training.commands.console import COLUMNS, console
+from headstart_training.commands.console import COLUMNS, console, say_without_bar
 
 if TYPE_CHECKING:
     from tests.load.figures import Figures
@@ -68,8 +67,8 @@ def operator(
         def progress(what: str, done: int, of: int) -> None:
             nonlocal said
             bar.update(task, description=what, completed=done, total=of)
-            if what != said and not shown.is_terminal:
-                click.echo(f"{datetime.now(UTC):%H:%M:%S} {what}", err=True)
+            if what != said:
+                say_without_bar(shown, what)
             said = what
 
         try:

@@ -13,7 +13,12 @@ from rich.markup import escape
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
-from headstart_training.commands.console import COLUMNS, console, errors_as_messages
+from headstart_training.commands.console import (
+    COLUMNS,
+    console,
+    errors_as_messages,
+    say_without_bar,
+)
 
 if TYPE_CHECKING:
     from headstart_training.backtest.protocol import Contest
@@ -72,32 +77,38 @@ def unseen(
         parts = leave_out.folds(list(recordings), groups, folds)
         if seen:
             parts = [list(recordings)]
+        # Before anything is learned: what cannot be judged is refused at once.
+        services = {name: from_trace(name, trace) for name, trace in recordings.items()}
+    shown = console()
     contests: dict[float, list[Contest]] = {lead: [] for lead in _LEAD_TIMES}
     savings: dict[str, float] = {}
-    with Progress(*COLUMNS, TextColumn("{task.fields[now]}")) as bar:
+    with errors_as_messages(), Progress(*COLUMNS, TextColumn("{task.fields[now]}")) as bar:
         task = bar.add_task("folds", total=len(parts) * Config().iterations, now="drawing loads")
 
         def learned(_: object) -> None:
-            bar.update(task, advance=1, now="learning")
+            bar.update(task, advance=1)
 
-        for part in parts:
+        def say(what: str) -> None:
+            bar.update(task, now=what)
+            say_without_bar(shown, what)
+
+        for k, part in enumerate(parts, start=1):
+            say(f"learning, fold {k} of {len(parts)}")
             policy = (
                 leave_out.learn_by_heart(recordings, seed, learned)
                 if seen
                 else leave_out.learn_without(part, recordings, seed, learned)
             )
-            bar.update(task, now="")
             for name in part:
-                service = from_trace(name, recordings[name])
+                service = services[name]
                 for lead in _LEAD_TIMES:
-                    bar.update(task, now=f"{name}, lead time {lead:g} s")
+                    say(f"{name}, lead time {lead:g} s")
                     profile = Setting(lead_time=lead).profile(service)
                     contests[lead].append(hold(service, profile, policy))
                 last = contests[_LEAD_TIMES[0]][-1]
                 tuned = cast("HPA", last.choices[HPA_TUNED])
                 curves = fronts(last.halves, last.calendar, tuned, policy, GUARDRAILS)
                 savings[name] = curves.saving
-    shown = console()
     facts: dict[str, Any] = {"folds": parts, "seen": seen, "seed": seed, "worlds": recipe.WORLDS}
     for lead, held in contests.items():
         found = records(held)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -59,6 +60,12 @@ def console() -> Console:
     """Make a console as wide as the terminal, or wide enough for a table."""
     shown = Console()
     return shown if shown.is_terminal else Console(width=TABLE_WIDTH)
+
+
+def say_without_bar(shown: Console, what: str) -> None:
+    """Print what is being done where the output is no terminal: a bar shows nothing there."""
+    if not shown.is_terminal:
+        click.echo(f"{datetime.now(UTC):%H:%M:%S} {what}", err=True)
 
 
 @contextmanager
