@@ -57,7 +57,7 @@ class Recorder:
             self._artifact(sight.policy)
         grid = history.recent
         begun = self._begun.get(key)
-        # The seasons are back-filled while decisions are already taken: written once they are in.
+        # The past is back-filled while decisions are already taken: written once they are in.
         late = begun is not None and sight.history_loaded and not begun.loaded
         revised = begun is not None and begun.revision != history.revision
         if begun is None or begun.history is not history or late or revised:
@@ -66,7 +66,7 @@ class Recorder:
                 policy=_name(key),
                 spec=dict(spec),
                 recent=_grid(grid),
-                seasonal=None if history.seasonal is None else _grid(history.seasonal),
+                coarse=_grid(history.coarse),
             )
             begun = _Begun(history, grid.last, sight.history_loaded, history.revision)
         first = max(begun.through + 1, grid.first)

@@ -318,13 +318,11 @@ class Service:
         """Put together what the decision for the instant ``time`` rests on."""
         history = self.plan(spec)
         profile = history.profile
-        recent, roughness, seasonal = history.windows(time)
+        windows = history.windows(time)
         rate, age = history.newest(time)
         observation = Observation(
             profiles=Profiles.stack([priced(self.memory.scoring, profile)]),
-            recent=recent,
-            roughness=roughness,
-            seasonal=seasonal,
+            **windows._asdict(),
             ready=np.array([census.ready], dtype=np.int64),
             warming=census.warming[None],
             current=np.array([scale.replicas], dtype=np.int64),

@@ -77,7 +77,8 @@ def dump(
         tensors[f"weight{k}"] = np.ascontiguousarray(weight, dtype=np.float32)
         tensors[f"bias{k}"] = np.ascontiguousarray(bias, dtype=np.float32)
     metadata = {
-        "schema": features.SCHEMA,
+        # A network from before the last columns stays one of theirs.
+        "schema": features.schema_of(features.NAMES[: len(network.weights[0])]),
         "least_ratio": repr(network.least),
         "most_ratio": repr(network.most),
         "envelope": json.dumps(asdict(envelope)),
@@ -114,7 +115,7 @@ def parse(content: bytes, digest: str | None = None) -> Policy:
     except (SafetensorError, AttributeError, *_NO_JSON) as error:
         raise ArtifactError(f"artefact is not a safetensors file: {_short(error)}") from error
     schema = metadata.get("schema")
-    if schema != features.SCHEMA:
+    if schema not in features.SCHEMAS:
         raise ArtifactError(
             f"artefact has schema {_short(repr(schema))}, "
             f"this version serves {features.SCHEMA!r}; train anew"
@@ -130,7 +131,7 @@ def parse(content: bytes, digest: str | None = None) -> Policy:
         raise ArtifactError(f"artefact has unusable metadata: {_short(repr(error))}") from error
     if not 0.0 < least < most <= features.LOG_LIMIT * 100:
         raise ArtifactError(f"artefact bounds its ratio by [{least}, {most}]")
-    weights, biases = _layers(tensors)
+    weights, biases = _layers(tensors, features.SCHEMAS[schema])
     return Policy(Network(weights, biases, least, most), envelope, card, actual, prior)
 
 
@@ -172,7 +173,7 @@ def _metadata(content: bytes) -> dict[str, str]:
     return dict(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
 
 
-def _layers(tensors: dict[str, Any]) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+def _layers(tensors: dict[str, Any], columns: int) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
     count = len(tensors) // 2
     names = {f"{kind}{k}" for kind in ("weight", "bias") for k in range(count)}
     if not 1 <= count <= MOST_LAYERS or set(tensors) != names:
@@ -188,17 +189,17 @@ def _layers(tensors: dict[str, Any]) -> tuple[tuple[Floats, ...], tuple[Floats, 
     with np.errstate(invalid="ignore"):
         weights = tuple(tensors[f"weight{k}"].astype(np.float64) for k in range(count))
         biases = tuple(tensors[f"bias{k}"].astype(np.float64) for k in range(count))
-    widths = [len(features.NAMES), *(bias.size for bias in biases)]
+    widths = [columns, *(bias.size for bias in biases)]
     most = len(features.REFERENCES)
     if not 1 <= widths[-1] <= most or not 1 <= min(widths) <= max(widths) <= WIDEST_LAYER:
         raise ArtifactError(
             f"artefact has layers {widths}, expected {widths[0]} -> ... -> 1 to {most}"
         )
-    for k, ((rows, columns), weight, bias) in enumerate(
+    for k, ((rows, outputs), weight, bias) in enumerate(
         zip(pairwise(widths), weights, biases, strict=True)
     ):
-        if weight.shape != (rows, columns) or bias.shape != (columns,):
-            raise ArtifactError(f"weight{k} has shape {weight.shape}, expected {(rows, columns)}")
+        if weight.shape != (rows, outputs) or bias.shape != (outputs,):
+            raise ArtifactError(f"weight{k} has shape {weight.shape}, expected {(rows, outputs)}")
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
             raise ArtifactError(f"weight{k} or bias{k} has values that are not finite")
         if max(np.abs(weight).max(), np.abs(bias).max()) > LARGEST_WEIGHT:

@@ -28,6 +28,7 @@ from headstart_policy.observation import (
     echoes,
     look_around,
     look_back,
+    look_far,
     recent_peak,
 )
 from headstart_policy.physics import expected_outcome, ready_path
@@ -357,14 +358,16 @@ class Rehearsal:
             lead = one.lead_time / self.step
             recent, roughness = look_back(sums, now, lead)
             seasonal = look_around(sums, now, lead, echoes(one.seasons) / self.step)
-            self._seen.extend([recent, roughness, seasonal])
-        recent, roughness, seasonal = self._seen
+            extremes = look_far(sums, now, float(lead[0]))
+            self._seen.extend([recent, roughness, seasonal, extremes])
+        recent, roughness, seasonal, extremes = self._seen
         nothing = np.zeros(steps, dtype=np.int64)
         return Observation(
             profiles=Profiles(**{k: np.repeat(v, steps, axis=0) for k, v in vars(one).items()}),
             recent=recent,
             roughness=roughness,
             seasonal=seasonal,
+            extremes=extremes,
             ready=nothing,
             warming=np.zeros((steps, WARMING_BINS), dtype=np.int64),
             current=nothing,

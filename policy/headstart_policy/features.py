@@ -15,6 +15,7 @@ import numpy as np
 from headstart_policy.observation import (
     ECHOES,
     LEVELS,
+    MEMORY,
     NOISE_WINDOWS,
     RECENT_EDGES,
     SEASONAL_EDGES,
@@ -23,6 +24,8 @@ from headstart_policy.observation import (
 from headstart_policy.series import LEAST_KNOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from headstart_policy.observation import Observation
     from headstart_policy.types import Bools, Floats, Ints
 
@@ -182,6 +185,7 @@ def _features(observation: Observation, windows: _Windows) -> Floats:
         _log(_column(observation.ready) + 0.5, demand + 0.5),
         _log(_column(asked) + 0.5, demand + 0.5),
         np.clip(observation.warming / (1.0 + demand), 0.0, LOG_LIMIT),
+        _extremes(observation, size),
     ]
     matrix: Floats = np.concatenate(columns, axis=1, dtype=np.float64)
     if np.isfinite(matrix).all():
@@ -233,6 +237,24 @@ def _echo(windows: _Windows, echo: int) -> Floats:
             np.where(known, ahead, 0.0),
             known,
             np.where(windows.levels_known[:, echo, None], misses, 0.0),
+        ],
+        axis=1,
+    )
+
+
+def _extremes(observation: Observation, size: Floats) -> Floats:
+    """Compare the highest level and the largest rise of a day with now; and how long ago, (N, 3).
+
+    Where none is known, as if now were the highest, nothing rose, and it just had.
+    """
+    top, rise = (observation.extremes[:, :2] / observation.profiles.capacity[:, None]).T[..., None]
+    known = np.nan_to_num(rise, nan=0.0)
+    since = np.log1p(np.nan_to_num(observation.extremes[:, 2:], nan=0.0))
+    return np.concatenate(
+        [
+            np.nan_to_num(_log(top + LEAST, size), nan=0.0),
+            np.clip(np.log1p(np.maximum(known, 0.0) / size), 0.0, LOG_LIMIT),
+            np.minimum(since / np.log1p(MEMORY), 1.0),
         ],
         axis=1,
     )
@@ -310,9 +332,11 @@ def _names() -> tuple[str, ...]:
         "ready",
         "asked",
         *(f"warming[{k}]" for k in range(WARMING_BINS)),
+        *EXTREMES,
     )
 
 
+EXTREMES = ("day_top", "day_rise", "since_rise")
 NAMES = _names()
 # The columns that tell of the fleet; the others tell of the load and the profile.
 FLEET = tuple(
@@ -320,5 +344,14 @@ FLEET = tuple(
     for column, name in enumerate(NAMES)
     if name in {"ready", "asked"} or name.startswith("warming[")
 )
-# A policy trained on other columns must not be served: the name of this set of columns.
-SCHEMA = "features-" + hashlib.sha256("|".join(NAMES).encode()).hexdigest()[:12]
+
+
+def schema_of(names: Sequence[str]) -> str:
+    """Name a set of columns: a policy trained on others must not be served."""
+    return "features-" + hashlib.sha256("|".join(names).encode()).hexdigest()[:12]
+
+
+SCHEMA = schema_of(NAMES)
+# What can be served, and of how many columns it is: new ones come last, and a policy from before
+# them looks at those that it knows.
+SCHEMAS = {SCHEMA: len(NAMES), schema_of(NAMES[: -len(EXTREMES)]): len(NAMES) - len(EXTREMES)}

@@ -20,10 +20,11 @@ REPLICA_GRID = 1024
 class Network:
     """Layers of weights (in, out) and biases (out,).
 
-    The last layer has one output for each of the first references that it knows (see
-    :data:`headstart_policy.features.REFERENCES`): the logarithm of a multiple, which ``least`` and
-    ``most`` bound. What it asks for is the sum: a margin over the level of now, a stock for what
-    the last hours were like, a share of the season's.
+    The first layer looks at the first of the columns, those that it knows (see
+    :data:`headstart_policy.features.SCHEMAS`). The last has one output for each of the first
+    references that it knows (see :data:`headstart_policy.features.REFERENCES`): the logarithm of a
+    multiple, which ``least`` and ``most`` bound. What it asks for is the sum: a margin over the
+    level of now, a stock for what the last hours were like, a share of the season's.
     """
 
     weights: tuple[Floats, ...]
@@ -39,7 +40,7 @@ class Network:
         features, references
             As :mod:`headstart_policy.features` computes them, shape (N, F) and (N, R).
         """
-        hidden = features.astype(np.float64)
+        hidden = features[:, : len(self.weights[0])].astype(np.float64)
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = np.maximum(hidden @ weight + bias, 0.0)
         multiples = hidden @ self.weights[-1] + self.biases[-1]

@@ -2,11 +2,13 @@
 
 Windows are laid out in lead times, so that one policy serves a JVM that warms up for minutes and
 a cache that fills for an hour. The operator and the simulator build the same object with the same
-code: :func:`look_back` for the recent past and :func:`look_around` for the seasons.
+code: :func:`look_back` for the recent past, :func:`look_around` for the seasons, and
+:func:`look_far` for what happens once a day.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +44,17 @@ SEASONAL_WINDOWS = np.concatenate(
 )
 # Those of the recent ones that lie within the last two lead times.
 PEAK_WINDOWS = np.flatnonzero(RECENT_WINDOWS[:, 0] >= -2.0)  # noqa: PLR2004
+# A level and the one that it rose from, lead times after a moment.
+RISE_WINDOWS = ((-0.5, 0.0), (-1.5, -1.0))
 # Windows for the noise estimate, lead times before now.
 NOISE_WINDOWS = np.array([2.0, 8.0, 32.0])
+# Lead times over which extremes are remembered: a day, where a lead time is five minutes. At night
+# a flash crowd of the size of the day's is a multiple of all that the windows above still hold.
+MEMORY = 288.0
+# Since a rise of half the largest one; a hair less, lest rounding decide about exactly half.
+LARGE = 0.5 - 1e-9
+# A rise of a smaller share of the highest level is what rounding leaves of a constant one.
+LEAST_RISE = 1e-9
 # Seasons that a policy sees at most.
 SEASONS = 2
 # The moments before that are looked at: which season, and how many of it ago. Two days that agree
@@ -70,6 +81,9 @@ class Observation:
         shape (N, 3).
     seasonal
         Mean rate of ``SEASONAL_WINDOWS`` around the moments of ``ECHOES``, shape (N, 3, 25).
+    extremes
+        Over ``MEMORY``: the highest level and its largest rise within a lead time, both in
+        requests/s, and the lead times since the last rise of half that; shape (N, 3).
     ready
         Replicas that serve, shape (N,).
     warming
@@ -83,6 +97,7 @@ class Observation:
     recent: Floats
     roughness: Floats
     seasonal: Floats
+    extremes: Floats
     ready: Ints
     warming: Ints
     current: Ints
@@ -180,6 +195,56 @@ def look_around(rates: CumulativeRates, now: Floats, lead_time: Floats, ago: Flo
     starts, ends = windows[..., 0], windows[..., 1]
     means = rates.means(starts.reshape(len(now), -1), ends.reshape(len(now), -1))
     return np.where(ends <= now[:, None, None], means.reshape(ends.shape), np.nan)
+
+
+def look_far(rates: CumulativeRates, moments: Floats, lead_time: float) -> Floats:
+    """Read the extremes of one series at T moments, shape (T, 3).
+
+    A level is the mean over half a lead time that ends with a sample; a rise is a level less the
+    one a lead time before. Of a moment between two samples they are those at the sample before.
+
+    Parameters
+    ----------
+    rates
+        One series.
+    moments
+        Samples from its left edge, shape (T,). Nothing after them is read.
+    lead_time
+        In samples, above 0.
+
+    Returns
+    -------
+    ``extremes`` of an :class:`Observation`; NaN where no level, or no rise, is known. Where nothing
+    rose, that was as long ago as is remembered.
+    """
+    ends = np.arange(rates.total.shape[1], dtype=np.float64)
+    levels, before = (
+        rates.means((ends + start * lead_time)[None], (ends + end * lead_time)[None])[0]
+        for start, end in RISE_WINDOWS
+    )
+    span = memory_samples(lead_time)
+    at = np.clip(moments, 0, len(ends) - 1).astype(np.int64)
+    top = _last(levels, span)[at].max(axis=1)
+    rises = _last(levels - before, span)[at, ::-1]
+    most = rises.max(axis=1)
+    since = (rises >= LARGE * most[:, None]).argmax(axis=1)
+    since = np.where(most > LEAST_RISE * top, since, span)
+    far = np.stack([top, most, since / lead_time], axis=1)
+    far[np.isneginf(top), 0] = np.nan
+    far[np.isneginf(most), 1:] = np.nan
+    return far
+
+
+def memory_samples(lead_time: float) -> int:
+    """Count the samples over which extremes are remembered; ``lead_time`` is in samples."""
+    return max(1, math.floor(MEMORY * lead_time))
+
+
+def _last(values: Floats, span: int) -> Floats:
+    """Show the last ``span`` values at each one, unknown ones as none at all."""
+    known = np.where(np.isnan(values), -np.inf, values)
+    padded = np.concatenate([np.full(span - 1, -np.inf), known])
+    return np.lib.stride_tricks.sliding_window_view(padded, span)
 
 
 def echoes(seasons: Floats) -> Floats:

@@ -9,12 +9,14 @@ them get the seed's prices, which is what a user without numbers of their own ha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headstart_policy.envelope import Envelope
+from headstart_policy.features import LEAST
+from headstart_policy.observation import RECENT_EDGES
 from headstart_policy.profile import DAY, WEEK, Profiles
 from headstart_training.loads import seed as seed_load
 from headstart_training.loads import synthetic
@@ -39,6 +41,10 @@ _PAST_DAYS = 9
 _WHOLE, _RECENT = 0.75, 0.15
 # Lead times of a young service's history.
 _YOUNG = 20
+# What a fully used replica of the seed's earns over what it costs.
+_SEED_WORTH = 5.4
+# The window of an observation that holds the level of now.
+_LEVEL = len(RECENT_EDGES) - 1
 # Recordings that are mixed with another one, and that are raised to a power, and the largest
 # logarithm of that: flatter or steeper days, with their noise.
 _MIXED, _BENT, _BEND = 0.4, 0.5, 0.4
@@ -105,11 +111,14 @@ def synthetic_world(
 def seed_world(
     rng: np.random.Generator, services: int, steps: int, population: Population
 ) -> World:
-    """Draw N services with the seed's loads over T minutes; days of an hour to 24 h."""
-    lead = rng.choice([3, 5, 10])
-    day = float(round(lead * _one(rng, population.season_leads)))
-    if rng.random() < 0.5:  # noqa: PLR2004
-        lead, day = 5, DAY / MINUTE
+    """Draw N services with the seed's loads over T minutes.
+
+    Half of the time it is the seed's game with all of its numbers, but for the size, and the day
+    before is known; else days of an hour to 24 h, at any prices.
+    """
+    game = rng.random() < 0.5  # noqa: PLR2004
+    lead = 5 if game else rng.choice([3, 5, 10])
+    day = DAY / MINUTE if game else float(round(lead * _one(rng, population.season_leads)))
     past = int(2.2 * day) + 40 * lead
     pace = lead / 5
     default = seed_load.DEFAULT
@@ -122,7 +131,7 @@ def seed_world(
     load = seed_load.generate(rng, services, past + steps, parameters).astype(np.float64)
     load /= load.mean(axis=1, keepdims=True)
     leads = np.full(services, lead, dtype=np.int64)
-    return _world(rng, load, steps, MINUTE, (day * MINUTE,), population, leads)
+    return _world(rng, load, steps, MINUTE, (day * MINUTE,), population, leads, game=game)
 
 
 def recorded_world(
@@ -151,7 +160,21 @@ def recorded_world(
             stretch = stretch ** math.exp(rng.uniform(-_BEND, _BEND))
             stretch /= stretch.mean() or 1.0
         row[len(row) - len(stretch) :] = stretch
-    return _world(rng, load, steps, step, (DAY, WEEK), population)
+    return _anonymous(rng, _world(rng, load, steps, step, (DAY, WEEK), population))
+
+
+def _anonymous(rng: np.random.Generator, world: World) -> World:
+    """Let services trade their extremes, which are kept over their levels.
+
+    A day's extremes are the same all along a recording: by them a dozen recordings are told apart
+    and learned by heart, one by one, where their like are to be served.
+    """
+    sight, capacity = world.sight, world.profiles.capacity[:, None, None]
+    level = np.nan_to_num(sight.recent[..., _LEVEL, None]) + LEAST * capacity
+    other = rng.permutation(len(level))
+    extremes = sight.extremes[other]
+    extremes[..., :2] *= level / level[other]
+    return replace(world, sight=sight._replace(extremes=extremes))
 
 
 def _stretch(rng: np.random.Generator, traces: Sequence[Trace], least: int, most: int) -> Floats:
@@ -170,6 +193,8 @@ def _world(
     seasons: tuple[float, ...],
     population: Population,
     lead: Ints | None = None,
+    *,
+    game: bool = False,
 ) -> World:
     """Give loads of mean 1, NaN before they are known, a size, a lead time, prices and a past."""
     services, past = load.shape[0], load.shape[1] - steps
@@ -178,11 +203,13 @@ def _world(
     typical = rng.random(services) < 0.4  # noqa: PLR2004  # What a backtest without numbers takes.
     demand = np.where(typical, 20.0, _log_uniform(rng, bounds, services))
     lead = _lead(rng, population, services, coarse=coarse) if lead is None else lead
-    profiles = _profiles(rng, population, lead * np.float64(step), step, seasons)
+    profiles = _profiles(rng, population, lead * np.float64(step), step, seasons, game=game)
     rates = load * (demand * profiles.capacity)[:, None]
-    lag, window = _lateness(rng, lead)
-    seen = measure(rates, lag, window)
-    seen[np.arange(seen.shape[1]) < _first(rng, lead, past)[:, None]] = np.nan
+    if game:
+        seen = rates
+    else:
+        seen = measure(rates, *_lateness(rng, lead))
+        seen[np.arange(seen.shape[1]) < _first(rng, lead, past)[:, None]] = np.nan
     first = np.nan_to_num(rates[:, past - 1]) / profiles.capacity
     return World(
         profiles=profiles,
@@ -208,10 +235,14 @@ def _profiles(
     lead_time: Floats,
     step: float,
     seasons: tuple[float, ...],
+    *,
+    game: bool,
 ) -> Profiles:
     """Draw prices; only their ratios matter: a replica serves 1 request/s and costs 1 $/h."""
     count = len(lead_time)
-    seeds = rng.random(count) < 0.5  # noqa: PLR2004
+    seeds = game | (rng.random(count) < 0.5)  # noqa: PLR2004
+    common = game | (rng.random(count) < 0.25)  # noqa: PLR2004
+    worth = _log_uniform(rng, population.worth, count)
     one = np.full(count, 1.0)
     lengths = np.full((count, 2), np.nan)
     lengths[:, : len(seasons)] = seasons
@@ -222,12 +253,12 @@ def _profiles(
     return Profiles(
         capacity=one,
         capacity_noise=either(0.1, population.capacity_noise),
-        capacity_correlation=(rng.random(count) < 0.25).astype(np.float64),  # noqa: PLR2004
+        capacity_correlation=common.astype(np.float64),
         lead_time=lead_time,
         interval=one * step,
         slo=1 - either(0.005, population.missed),
         replica_cost=one / 3600,
-        request_value=_log_uniform(rng, population.worth, count) / 3600,
+        request_value=(_SEED_WORTH if game else worth) * one / 3600,
         violation_cost=either(4000.0, population.stake) / 3600,
         seasons=lengths,
     )

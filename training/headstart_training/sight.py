@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from headstart_policy.observation import (
+    LARGE,
+    LEAST_RISE,
     NOISE_WINDOWS,
     RECENT_WINDOWS,
+    RISE_WINDOWS,
     SEASONAL_WINDOWS,
     Observation,
     echoes,
+    memory_samples,
 )
 from headstart_policy.series import LEAST_KNOWN, CumulativeRates
 from headstart_training.threads import over_rows
@@ -35,6 +39,8 @@ class Sight(NamedTuple):
     """As in an Observation, shape (N, T, windows)."""
     seasonal: Floats
     """As in an Observation, shape (N, T, S, windows)."""
+    extremes: Floats
+    """As in an Observation, shape (N, T, 3)."""
     newest: Floats
     """Newest known rate, requests/s, shape (N, T); NaN: there never was one."""
     age: Floats
@@ -49,6 +55,7 @@ class Sight(NamedTuple):
             recent=self.recent[:, t],
             roughness=self.roughness[:, t],
             seasonal=self.seasonal[:, t],
+            extremes=self.extremes[:, t],
             ready=ready,
             warming=warming,
             current=current,
@@ -121,6 +128,7 @@ def see(seen: Floats, moments: Floats, profiles: Profiles, sample: Floats) -> Si
             sums.total,
             sums.known,
         ),
+        extremes=_extremes(moments, profiles.lead_time / sample, sums),
         newest=newest,
         age=age,
     )
@@ -154,3 +162,31 @@ def _means(now: Floats, ago: Floats, offsets: Floats, total: Floats, known: Floa
         ),
     )
     return means
+
+
+def _extremes(moments: Floats, lead: Floats, sums: CumulativeRates) -> Floats:
+    """Extremes at whole paths of moments, (N, T, 3), as ``look_far``; ``lead`` is in samples."""
+    from headstart_training.kernels.windows import extremes  # noqa: PLC0415
+
+    found = np.empty((*moments.shape, 3))
+    spans = np.array([memory_samples(one) for one in lead.tolist()], dtype=np.int64)
+    windows = np.array(RISE_WINDOWS) * lead[:, None, None]
+    over_rows(
+        len(moments),
+        4.0 * found.size,
+        lambda start, stop: extremes(
+            start,
+            stop,
+            moments,
+            lead,
+            windows,
+            spans,
+            LARGE,
+            LEAST_RISE,
+            sums.total,
+            sums.known,
+            LEAST_KNOWN,
+            found,
+        ),
+    )
+    return found

@@ -23,7 +23,7 @@ def rehearsal_of(
         return None
     if policy is None or history is None or not sight.history_loaded:
         return None
-    # The seasons' grid reaches back for days, and is as coarse as the network looks at it.
-    grid = history.recent if history.seasonal is None else history.seasonal
+    # It reaches back for days, and is as coarse as the network looks at it.
+    grid = history.coarse
     rehearsal = Rehearsal(policy, sight.profile, sight.spec.limits(), grid.rates.copy(), grid.step)
     return rehearsal, scoring.budget.goal

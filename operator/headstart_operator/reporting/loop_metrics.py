@@ -18,7 +18,7 @@ class LoopMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.policies = Gauge("headstart_policies", "Policies served", registry=registry)
         self.backfills = Gauge(
-            "headstart_backfills", "Policies whose seasons are being read", registry=registry
+            "headstart_backfills", "Policies whose past is being read", registry=registry
         )
         self.leading = Gauge(
             "headstart_leading", "1: this replica decides, 0: it follows", registry=registry

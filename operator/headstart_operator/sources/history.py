@@ -1,4 +1,4 @@
-"""The rates of one service: a fine recent tier and a coarse one for the seasons.
+"""The rates of one service: a fine recent tier and a coarse one for the seasons and the day.
 
 Both are grids of instants ``k * step`` since the epoch. A grid remembers through which instant it
 has asked, and asks from there: after a start, after an outage of Prometheus or of the operator the
@@ -16,12 +16,16 @@ import numpy as np
 
 from headstart_policy.guardrails import FRESH_INTERVALS
 from headstart_policy.observation import (
+    MEMORY,
     RECENT_WINDOWS,
+    RISE_WINDOWS,
     SEASONAL_WINDOWS,
     SEASONS,
     echoes,
     look_around,
     look_back,
+    look_far,
+    memory_samples,
 )
 from headstart_policy.series import CumulativeRates
 
@@ -58,6 +62,15 @@ class Gap(NamedTuple):
     last: int
     phase: float = 0.0
     """Each instant is evaluated so many seconds later: :func:`phase_of`."""
+
+
+class Windows(NamedTuple):
+    """What an observation of one service holds of its load."""
+
+    recent: Floats
+    roughness: Floats
+    seasonal: Floats
+    extremes: Floats
 
 
 class Grid:
@@ -115,48 +128,46 @@ class History:
     # How often rates that had been decided on were taken back.
     revision: int = field(init=False, default=0)
     recent: Grid = field(init=False)
-    seasonal: Grid | None = field(init=False, default=None)
+    coarse: Grid = field(init=False)
 
     def __post_init__(self) -> None:
         """Lay out the grids."""
         interval, lead_time = self.profile.interval, self.profile.horizon
         reach = -RECENT_WINDOWS.min() * lead_time
         self.recent = Grid(interval, math.ceil(reach / interval) + 2, self.phase)
-        if self.profile.seasons:
-            # A multiple of the interval, so that the seasonal instants are recent ones as well.
-            step = interval * max(1, math.floor(lead_time / SAMPLES_PER_LEAD_TIME / interval))
-            reach = np.nanmax(self._echoes) - SEASONAL_WINDOWS.min() * lead_time
-            self.seasonal = Grid(step, math.ceil(reach / step) + 2, self.phase)
+        # A multiple of the interval, so that the coarse instants are recent ones as well.
+        step = interval * max(1, math.floor(lead_time / SAMPLES_PER_LEAD_TIME / interval))
+        seasons = np.nan_to_num(self._echoes).max() - SEASONAL_WINDOWS.min() * lead_time
+        reach = max(seasons, (MEMORY - np.min(RISE_WINDOWS)) * lead_time)
+        self.coarse = Grid(step, math.ceil(reach / step) + 2, self.phase)
 
     def extend(self, gap: Gap, rates: Floats) -> None:
-        """Take in recent rates, and those of them that the seasonal grid wants next."""
+        """Take in recent rates, and those of them that the coarse grid wants next."""
         self.recent.fill(gap, rates)
-        if self.seasonal is None:
-            return
-        stride = round(self.seasonal.step / self.recent.step)
-        wanted = self.seasonal.gap(gap.last * gap.step, len(self.recent.rates))
+        stride = round(self.coarse.step / self.recent.step)
+        wanted = self.coarse.gap(gap.last * gap.step, len(self.recent.rates))
         while wanted is not None and wanted.first * stride >= self.recent.first:
             index = wanted.first * stride - self.recent.first
             one = Gap(wanted.step, wanted.first, wanted.first)
-            self.seasonal.fill(one, self.recent.rates[index : index + 1])
-            wanted = self.seasonal.gap(gap.last * gap.step, len(self.recent.rates))
+            self.coarse.fill(one, self.recent.rates[index : index + 1])
+            wanted = self.coarse.gap(gap.last * gap.step, len(self.recent.rates))
 
     def forget_since(self, time: float) -> None:
         """Take the rates from ``time`` on for unknown: what was measured is not what arrived."""
-        for grid in (self.recent, self.seasonal):
-            if grid is not None:
-                first = max(0, math.ceil(time / grid.step) - grid.first)
-                # The newest was not decided on yet.
-                self.revision += bool(np.isfinite(grid.rates[first:-1]).any())
-                grid.rates[first:] = np.nan
+        decided = False
+        for grid in (self.recent, self.coarse):
+            first = max(0, math.ceil(time / grid.step) - grid.first)
+            # The newest was not decided on yet.
+            decided |= bool(np.isfinite(grid.rates[first:-1]).any())
+            grid.rates[first:] = np.nan
+        self.revision += decided
 
     def loaded(self, now: float) -> bool:
         """Whether all of the past that Prometheus has was read.
 
         An interval or two that are late do not count: :data:`FRESH_INTERVALS`.
         """
-        caught_up = self.recent.lag(now) <= FRESH_INTERVALS
-        return caught_up and (self.seasonal is None or self.seasonal.lag(now) <= FRESH_INTERVALS)
+        return max(self.recent.lag(now), self.coarse.lag(now)) <= FRESH_INTERVALS
 
     def newest(self, now: float) -> tuple[float, float]:
         """Return the newest known rate, requests/s, and its age, s; NaN and infinity: none."""
@@ -166,21 +177,16 @@ class History:
         time = (self.recent.first + int(known[-1])) * self.recent.step
         return float(self.recent.rates[known[-1]]), now - time
 
-    def windows(self, now: float) -> tuple[Floats, Floats, Floats]:
-        """Read the windows of an observation at ``now``, a multiple of the interval.
-
-        Returns
-        -------
-        ``recent``, ``roughness`` and ``seasonal`` of an
-        :class:`headstart_policy.observation.Observation` of one service.
-        """
+    def windows(self, now: float) -> Windows:
+        """Read what an observation holds of the load at ``now``, a multiple of the interval."""
         grid, lead_time = self.recent, self.profile.horizon
         recent, roughness = look_back(
             CumulativeRates.of(grid.rates[None]),
             _position(grid, now),
             np.array([lead_time / grid.step]),
         )
-        return recent, roughness, np.stack([self._echo(now, ago) for ago in self._echoes], axis=1)
+        seasonal = np.stack([self._echo(now, ago) for ago in self._echoes], axis=1)
+        return Windows(recent, roughness, seasonal, self._extremes(now))
 
     @property
     def _echoes(self) -> Floats:
@@ -192,8 +198,8 @@ class History:
 
     def _echo(self, now: float, ago: float) -> Floats:
         """Read the windows around one moment, shape (1, W); only the rates around it are summed."""
-        grid = self.seasonal
-        if grid is None or math.isnan(ago):
+        grid = self.coarse
+        if math.isnan(ago):
             return np.full((1, len(SEASONAL_WINDOWS)), np.nan)
         lead_time = self.profile.horizon / grid.step
         moment = float(_position(grid, now)[0]) - ago / grid.step
@@ -205,6 +211,15 @@ class History:
             np.array([lead_time]),
             np.array([[ago / grid.step]]),
         )[:, 0]
+
+    def _extremes(self, now: float) -> Floats:
+        """Read the extremes, shape (1, 3); only the rates that are remembered are summed."""
+        grid = self.coarse
+        lead_time = self.profile.horizon / grid.step
+        reach = memory_samples(lead_time) - math.floor(np.min(RISE_WINDOWS) * lead_time) + 1
+        start = max(0, len(grid.rates) - reach)
+        sums = CumulativeRates.of(grid.rates[None, start:])
+        return look_far(sums, _position(grid, now) - start, lead_time)
 
 
 def _position(grid: Grid, now: float) -> Floats:

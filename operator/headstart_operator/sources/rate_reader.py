@@ -69,8 +69,7 @@ class RateReader:
         except RateError as error:
             service.rate_problem = Problem(error.reason, str(error))
             return
-        behind = history.seasonal is not None and history.seasonal.lag(instant) > 0
-        if behind and service.key not in self.backfills:
+        if history.coarse.lag(instant) > 0 and service.key not in self.backfills:
             work = self._backfill(service, spec, history)
             self._work.keep(self.backfills, service.key, work)
 
@@ -108,10 +107,10 @@ class RateReader:
         self._work.spawn(ask())
 
     async def _backfill(self, service: Service, spec: Spec, history: History) -> None:
-        """Fetch the seasons, oldest first, in chunks."""
-        grid = history.seasonal
+        """Fetch the past, oldest first, in chunks."""
+        grid = history.coarse
         tries = 0
-        while grid is not None and history is service.history:
+        while history is service.history:
             gap = grid.gap(self._clock() - SETTLE - grid.phase, CHUNK_POINTS)
             if gap is None:
                 return

@@ -137,7 +137,7 @@ def test_then_it_decides_as_the_twin_that_never_died(records: tuple[Record, Reco
     for instant in loaded:
         one, other = killed[instant]["observation"], twin[instant]["observation"]
         assert None not in one["seasonal"][0][0]
-        for windows in ("recent", "roughness", "seasonal"):
+        for windows in ("recent", "roughness", "seasonal", "extremes"):
             assert one[windows] == other[windows], f"{windows} at {instant}"
         counts = [(o["ready"], o["warming"], o["current"]) for o in (one, other)]
         same += counts[0] == counts[1]
@@ -183,9 +183,9 @@ def test_what_was_recorded_decides_the_same_through_the_simulators_eyes(
     start = record.of("spike", "history")[-1]
     spec = Spec.parse(start["spec"])
     lines = [x for x in record.of("spike", "decision") if x["situation"]["historyLoaded"]]
-    step, first = start["seasonal"]["step"], start["seasonal"]["first"]
+    step, first = start["coarse"]["step"], start["coarse"]["first"]
     assert step == spec.interval
-    rates = {first + k: number(v, np.nan) for k, v in enumerate(start["seasonal"]["rates"])}
+    rates = {first + k: number(v, np.nan) for k, v in enumerate(start["coarse"]["rates"])}
     rates |= {
         round(instant / step): number(value, np.nan)
         for line in record.of("spike", "decision")

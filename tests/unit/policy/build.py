@@ -14,7 +14,7 @@ from headstart_policy.envelope import Envelope
 from headstart_policy.features import FLEET, NAMES
 from headstart_policy.guardrails import Guardrails, Situation
 from headstart_policy.network import Network
-from headstart_policy.observation import Observation, echoes, look_around, look_back
+from headstart_policy.observation import Observation, echoes, look_around, look_back, look_far
 from headstart_policy.profile import Profile, Profiles
 from headstart_policy.series import CumulativeRates
 
@@ -50,11 +50,16 @@ def an_observation(
     now = np.array(at if at is not None else [length] * count, dtype=np.float64)
     lead = profiles.lead_time / profiles.interval
     recent, roughness = look_back(cumulative, now, lead)
+    far = [
+        look_far(CumulativeRates.of(rates[k, None]), now[k, None], float(lead[k]))
+        for k in range(count)
+    ]
     return Observation(
         profiles=profiles,
         recent=recent,
         roughness=roughness,
         seasonal=look_around(cumulative, now, lead, echoes(profiles.seasons) / profile.interval),
+        extremes=np.concatenate(far),
         ready=np.full(count, current),
         warming=np.zeros((count, 4), dtype=np.int64),
         current=np.full(count, current),

@@ -15,7 +15,7 @@ from safetensors.numpy import save
 
 from headstart_policy import artifact
 from headstart_policy.artifact import ArtifactError, dump, parse
-from headstart_policy.features import NAMES, SCHEMA
+from headstart_policy.features import EXTREMES, NAMES, SCHEMA, SCHEMAS, schema_of
 from headstart_policy.network import Network
 from headstart_policy.selector import BELIEF
 from tests.unit.policy.build import WIDE, a_network
@@ -49,6 +49,29 @@ def a_file(tensors: dict[str, Any] | None = None, **metadata: str) -> bytes:
         "bias0": np.zeros(1, np.float32),
     }
     return save({**layer, **(tensors or {})}, metadata={**METADATA, **metadata})
+
+
+def test_a_policy_from_before_a_column_was_added_looks_at_those_it_knows() -> None:
+    known = len(NAMES) - len(EXTREMES)
+    weight = np.random.default_rng(0).normal(0, 0.02, (known, 1)).astype(np.float32)
+    before = schema_of(NAMES[:known])
+    policy = parse(a_file({"weight0": weight}, schema=before))
+    rows = np.random.default_rng(1).normal(size=(20, len(NAMES)))
+    other = rows.copy()
+    other[:, known:] += 1.0
+    levels = np.full((20, 1), 30.0)
+    asked = policy.network.replicas(rows, levels)
+    assert len(np.unique(asked)) > 10
+    np.testing.assert_array_equal(asked, policy.network.replicas(other, levels))
+    again = parse(dump(policy.network, policy.envelope, policy.card))
+    np.testing.assert_array_equal(again.network.weights[0], policy.network.weights[0])
+    with pytest.raises(ArtifactError, match=r"weight0 has shape \(\d+, 1\)"):
+        parse(a_file({"weight0": weight}))
+
+
+def test_what_can_be_served_is_what_was_ever_shipped() -> None:
+    """Columns come last and stay: renaming or moving one would make users' files unreadable."""
+    assert {SCHEMA: len(NAMES), "features-cc836fd918b7": len(NAMES) - len(EXTREMES)} == SCHEMAS
 
 
 def test_what_is_written_is_read() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from headstart_policy.features import NAMES, features, load_of
+from headstart_policy.features import EXTREMES, NAMES, features, load_of
 from headstart_policy.observation import Observation
 from headstart_policy.profile import Objective
 from tests.unit.policy.build import a_profile, an_observation
@@ -119,3 +119,15 @@ def test_the_first_rate_is_a_level() -> None:
     """Half a lead time is not known yet after one sample of ten; the sample is."""
     profile = a_profile(lead_time=300.0, interval=60.0)
     assert load_of(an_observation(np.array([[20.0]]), profile)).level == pytest.approx([20.0])
+
+
+def test_a_day_of_nothing_known_reads_as_one_without_extremes() -> None:
+    rates = np.full((1, 60), 40.0)
+    columns = [NAMES.index(name) for name in EXTREMES]
+    np.testing.assert_array_equal(features(an_observation(np.full((1, 60), np.nan)))[0, columns], 0)
+    np.testing.assert_allclose(features(an_observation(rates))[0, columns], [0, 0, 1])
+    rates[:, 20:25] = 80.0
+    top, rise, since = features(an_observation(rates))[0, columns]
+    assert top == pytest.approx(np.log(16.1 / 8.1))
+    assert rise == pytest.approx(np.log1p(8 / 8.1))
+    assert 0 < since < 1

@@ -6,10 +6,18 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart_policy.observation import Observation, recent_peak, warming_by_remaining
+from headstart_policy.observation import (
+    MEMORY,
+    Observation,
+    look_far,
+    memory_samples,
+    recent_peak,
+    warming_by_remaining,
+)
+from headstart_policy.series import CumulativeRates
 from tests.unit.policy.build import a_profile, an_observation
 
 DAY = 200
@@ -30,7 +38,7 @@ def test_the_future_changes_nothing(now: int, seed: int) -> None:
     profile = a_profile(seasons=(DAY * 60.0, 12 * 60.0))
     before = an_observation(rates, profile, [now])
     after = an_observation(changed, profile, [now])
-    for name in ("recent", "roughness", "seasonal"):
+    for name in ("recent", "roughness", "seasonal", "extremes"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
 
 
@@ -92,3 +100,70 @@ def test_warming_replicas_are_counted_by_what_remains(
     remaining: list[float], bins: list[int]
 ) -> None:
     assert warming_by_remaining(np.array(remaining)).tolist() == bins
+
+
+def far(rates: np.ndarray, *moments: float, lead: float = 2.0) -> np.ndarray:
+    """Read the extremes of one series."""
+    return look_far(CumulativeRates.of(rates[None]), np.array(moments), lead)
+
+
+def test_a_jump_is_remembered_for_a_day_and_by_its_size() -> None:
+    """Lead time of 2 samples, 576 of which are remembered: a jump from 10 to 30 at sample 100."""
+    rates = np.full(800, 10.0)
+    rates[100:110] = 30.0
+    np.testing.assert_array_equal(
+        far(rates, 90, 101.9, 103, 400, 677, 678, 686),
+        [
+            [10, 0, MEMORY],
+            [30, 20, 0],
+            [30, 20, 0.5],
+            [30, 20, 149],
+            [30, 20, 287.5],
+            [30, 0, MEMORY],
+            [10, 0, MEMORY],
+        ],
+    )
+
+
+def test_small_rises_do_not_count_beside_a_large_one() -> None:
+    rates = np.full(300, 10.0)
+    rates[100:] += 20.0
+    rates[150:] += 9.0
+    rates[200:] += 10.0
+    since = far(rates, 190, 299)[:, 2] * 2.0
+    np.testing.assert_array_equal(since, [190 - 102, 299 - 202])
+
+
+def test_of_nothing_no_extreme_is_known() -> None:
+    """A first level is no rise: nobody knows where it came from."""
+    rates = np.full(20, np.nan)
+    rates[10:] = 5.0
+    extremes = far(rates, 0, 9, 11, 13)
+    assert np.isnan(extremes[:2]).all()
+    assert extremes[2, 0] == 5.0
+    assert np.isnan(extremes[2, 1:]).all()
+    np.testing.assert_array_equal(extremes[3], [5.0, 0.0, MEMORY])
+
+
+@settings(max_examples=40, deadline=None)
+@given(lead=st.sampled_from([0.2, 1.0, 3.0, 5.3]), seed=st.integers(0, 99), gaps=st.floats(0, 0.7))
+def test_extremes_are_those_that_a_search_finds(lead: float, seed: int, gaps: float) -> None:
+    """Sample by sample, over the whole day before each moment."""
+    random = np.random.default_rng(seed)
+    rates = random.integers(0, 9, 2000).astype(np.float64)
+    rates[random.random(2000) < gaps] = np.nan
+    sums = CumulativeRates.of(rates[None])
+
+    def level(end: float) -> float:
+        return float(sums.means(np.array([[end - lead / 2]]), np.array([[end]]))[0, 0])
+
+    for moment in (1, 2, 50, 1999, 2000):
+        days = range(max(0, moment - memory_samples(lead) + 1), moment + 1)
+        levels = [level(end) for end in days]
+        rises = [one - level(end - lead) for one, end in zip(levels, days, strict=True)]
+        (found,) = far(rates, moment, lead=lead)
+        np.testing.assert_allclose(found[0], np.fmax.reduce(levels))
+        np.testing.assert_allclose(found[1], np.fmax.reduce(rises), atol=1e-9)
+        if found[1] > 1e-6:
+            large = [k for k, rise in enumerate(reversed(rises)) if rise >= 0.499999 * found[1]]
+            np.testing.assert_allclose(found[2], large[0] / lead)

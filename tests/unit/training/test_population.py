@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from headstart_policy.observation import RECENT_EDGES
 from headstart_training.loads.regular import Trace
-from headstart_training.population import MINUTE, Population, recorded_world
+from headstart_training.population import MINUTE, Population, recorded_world, seed_world
 
 SIZE = 200, 60
 DAYS = 12 * 1440
@@ -35,3 +36,33 @@ def test_many_are_between_two_recordings_or_steeper_and_flatter() -> None:
     assert 0.1 < whole.mean() < 0.6
     assert ((ratio > 1.01) & (ratio < 2.9)).mean() > 0.1, "mixed, or flatter"
     assert (ratio > 3.1).mean() > 0.03, "steeper"
+
+
+def test_recordings_are_not_to_be_told_apart_by_their_days() -> None:
+    """A recording with a jump of ten times its level and a calm one: who has it is anyone's."""
+    calm, jumpy = np.full(DAYS, 10.0), np.full(DAYS, 10.0)
+    jumpy[700::1440] = 100.0
+    sight = recorded_world(
+        np.random.default_rng(0), [Trace(calm, MINUTE), Trace(jumpy, MINUTE)], *SIZE, Population()
+    ).sight
+    level = sight.recent[:, 0, len(RECENT_EDGES) - 1]
+    jumped = sight.extremes[:, 0, 1] > level
+    never = np.isclose(sight.seasonal[:, 0, 0], level[:, None], rtol=0.01).all(axis=1)
+    assert 0.2 < jumped.mean() < 0.8
+    assert abs(jumped[never].mean() - jumped[~never].mean()) < 0.25
+
+
+def test_half_of_the_seeds_services_play_its_game_with_all_of_its_numbers() -> None:
+    games = 0
+    for seed in range(20):
+        world = seed_world(np.random.default_rng(seed), 6, 4, Population())
+        profiles = world.profiles
+        if (profiles.capacity_correlation == 1).all() and (profiles.seasons[:, 0] == 86400).all():
+            games += 1
+            np.testing.assert_allclose(profiles.request_value / profiles.replica_cost, 5.4)
+            np.testing.assert_allclose(profiles.violation_cost / profiles.replica_cost, 4000)
+            np.testing.assert_allclose(profiles.capacity_noise, 0.1)
+            np.testing.assert_allclose(profiles.lead_time, 300)
+            np.testing.assert_array_equal(world.sight.newest[:, 1:], world.rates, "never late")
+            assert np.isfinite(world.sight.seasonal[:, :, 0]).all(), "a day is known"
+    assert 4 <= games <= 16

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart_policy.observation import Observation, echoes, look_around, look_back
+from headstart_policy.observation import Observation, echoes, look_around, look_back, look_far
 from headstart_policy.profile import Profile, Profiles
 from headstart_policy.series import CumulativeRates
 from headstart_training.sight import measure, see
@@ -35,7 +35,7 @@ def test_a_path_is_seen_as_the_operator_sees_it_tick_by_tick() -> None:
     sight = see(seen, np.array([90, 103, 150]), profiles, profiles.interval)
     for k, moment in enumerate((90, 103, 150)):
         expected = an_observation(seen, PROFILE, at=[moment] * 2)
-        for name in ("recent", "roughness", "seasonal"):
+        for name in ("recent", "roughness", "seasonal", "extremes"):
             np.testing.assert_array_equal(getattr(sight, name)[:, k], getattr(expected, name))
 
 
@@ -78,6 +78,9 @@ def test_whatever_is_seen_is_seen_as_the_operator_does(
         np.testing.assert_array_equal(sight.roughness[:, k], roughness)
         around = look_around(sums, now, leads, echoes(profiles.seasons) / 60.0)
         np.testing.assert_array_equal(sight.seasonal[:, k], around)
+    for i in range(3):
+        far = look_far(CumulativeRates.of(seen[i, None]), moments, float(leads[i]))
+        np.testing.assert_array_equal(sight.extremes[i], far)
 
 
 def test_the_newest_rate_has_an_age_and_may_be_unknown() -> None:

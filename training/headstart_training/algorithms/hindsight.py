@@ -348,7 +348,9 @@ def _layers(module: nn.Module) -> Layers:
 def _load(module: nn.Module, network: Network) -> None:
     linear = [layer for layer in module.children() if isinstance(layer, nn.Linear)]
     for layer, weight, bias in zip(linear, network.weights, network.biases, strict=True):
-        layer.weight.copy_(torch.tensor(weight.T))
+        # One from before a column of features was added gives it no weight.
+        layer.weight.zero_()
+        layer.weight[:, : len(weight)].copy_(torch.tensor(weight.T))
         layer.bias.copy_(torch.tensor(bias))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from headstart_training.kernels.compiled import compiled, inlined
 
 if TYPE_CHECKING:
-    from headstart_policy.types import Floats
+    from headstart_policy.types import Floats, Ints
 
 
 # Moments that are worked on at once: their windows fit the innermost cache.
@@ -239,3 +239,94 @@ def newest_known(
             at = last[min(max(int(np.floor(moments[i, t])), 0), samples)]
             newest[i, t] = seen[i, at] if at >= 0 else np.nan
             age[i, t] = (moments[i, t] - 1 - at) * sample[i] if at >= 0 else np.inf
+
+
+@compiled
+def extremes(
+    start: int,
+    stop: int,
+    moments: Floats,
+    lead: Floats,
+    windows: Floats,
+    spans: Ints,
+    large: float,
+    least: float,
+    total: Floats,
+    known: Floats,
+    least_known: float,
+    found: Floats,
+) -> None:
+    """``look_far`` at many moments of each series.
+
+    Parameters
+    ----------
+    start, stop
+        Series, of N.
+    moments
+        In samples from the left edge, shape (N, T).
+    lead
+        Lead times in samples, shape (N,).
+    windows
+        Start and end, after a sample, of a level and of the one before it, shape (N, 2, 2).
+    spans
+        How many samples are remembered, shape (N,).
+    large
+        Share of the largest rise that a rise has to have to count.
+    least
+        Share of the highest level that the largest rise has to have for there to be any.
+    total, known, least_known
+        As for :func:`window_means`.
+    found
+        Takes the results, shape (N, T, 3).
+    """
+    last = total.shape[1] - 1
+    for i in range(start, stop):
+        low = min(max(int(moments[i].min()), 0), last)
+        high = min(max(int(moments[i].max()), 0), last)
+        first = max(low - spans[i] + 1, 0)
+        ends = np.arange(first, high + 1).astype(np.float64)
+        levels, before = np.empty(len(ends)), np.empty(len(ends))
+        for k, out in enumerate((levels, before)):
+            left, right = windows[i, k]
+            if _neighbours(ends, 0.0, left, right, total[i], known[i], least_known, out):
+                _strangers(ends, 0.0, left, right, total[i], known[i], least_known, out)
+        tops, _ = _sliding_most(levels, spans[i], large)
+        rises, since = _sliding_most(levels - before, spans[i], large)
+        for t in range(moments.shape[1]):
+            at = min(max(int(moments[i, t]), 0), last) - first
+            found[i, t, 0] = tops[at]
+            found[i, t, 1] = rises[at]
+            ago = since[at] if rises[at] > least * tops[at] else spans[i]
+            found[i, t, 2] = ago / lead[i] if np.isfinite(rises[at]) else np.nan
+
+
+@compiled
+def _sliding_most(values: Floats, span: int, large: float) -> tuple[Floats, Ints]:
+    """The most of the newest ``span`` values at each one, and how many ago a large one was.
+
+    NaN where none is known. Those that no later one reaches wait in a queue that falls from the
+    most to the newest; the newest large one is among them, since whoever reached it is large too.
+    """
+    most, ago = np.full(len(values), np.nan), np.zeros(len(values), dtype=np.int64)
+    waiting = np.empty(len(values), dtype=np.int64)
+    head = tail = 0
+    for k in range(len(values)):
+        if head < tail and waiting[head] <= k - span:
+            head += 1
+        if not np.isnan(values[k]):
+            while head < tail and values[waiting[tail - 1]] <= values[k]:
+                tail -= 1
+            waiting[tail] = k
+            tail += 1
+        if head == tail:
+            continue
+        most[k] = values[waiting[head]]
+        low, high = head, tail - 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            if values[waiting[middle]] >= large * most[k]:
+                low = middle
+            else:
+                high = middle - 1
+        ago[k] = k - waiting[low]
+    return most, ago

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart_operator.sources.history import Gap, Grid, History
-from headstart_policy.observation import look_around, look_back
+from headstart_policy.observation import MEMORY, look_around, look_back, look_far
 from headstart_policy.profile import Profile
 from headstart_policy.series import CumulativeRates
 
@@ -37,12 +37,11 @@ def tick(history: History, now: float) -> None:
 
 
 def backfill(history: History, now: float, chunk: int = 100) -> int:
-    """Fill the seasonal grid as the back-fill does; return the number of chunks."""
-    assert history.seasonal is not None
+    """Fill the coarse grid as the back-fill does; return the number of chunks."""
     chunks = 0
-    while (gap := history.seasonal.gap(now, chunk)) is not None:
+    while (gap := history.coarse.gap(now, chunk)) is not None:
         assert gap.last - gap.first < chunk
-        history.seasonal.fill(gap, ask(gap))
+        history.coarse.fill(gap, ask(gap))
         chunks += 1
     return chunks
 
@@ -74,8 +73,7 @@ def test_an_outage_longer_than_the_grid_begins_it_anew() -> None:
 def test_steps_are_sized_in_lead_times() -> None:
     history = History(PROFILE)
     assert (history.recent.step, len(history.recent.rates)) == (15, 642)
-    assert history.seasonal is not None
-    assert (history.seasonal.step, len(history.seasonal.rates)) == (60, 2965)
+    assert (history.coarse.step, len(history.coarse.rates)) == (60, 2965)
 
 
 def test_recent_rates_extend_the_seasons_without_a_query() -> None:
@@ -86,9 +84,8 @@ def test_recent_rates_extend_the_seasons_without_a_query() -> None:
     assert history.loaded(NOW)
     for now in range(NOW + 15, NOW + 1200, 15):
         tick(history, now)
-    assert history.seasonal is not None
-    assert history.seasonal.gap(NOW + 1185, 100) is None
-    assert history.seasonal.rates[-1] == true_rate(history.seasonal.last * 60)
+    assert history.coarse.gap(NOW + 1185, 100) is None
+    assert history.coarse.rates[-1] == true_rate(history.coarse.last * 60)
 
 
 def test_after_any_outage_the_windows_are_those_of_a_twin_that_saw_all() -> None:
@@ -115,7 +112,7 @@ def test_windows_are_those_of_one_long_series() -> None:
     history = History(PROFILE)
     tick(history, NOW)
     backfill(history, NOW)
-    recent, roughness, seasonal = history.windows(NOW)
+    recent, roughness, seasonal, extremes = history.windows(NOW)
     lead = np.array([20.0])
     series = ask(Gap(15.0, NOW // 15 - 6000, NOW // 15))[None]
     length = np.array([float(series.shape[1])])
@@ -130,6 +127,8 @@ def test_windows_are_those_of_one_long_series() -> None:
         np.array([[1440.0, 2880.0, np.nan]]),
     )
     np.testing.assert_allclose(seasonal, around, rtol=1e-9)
+    far = look_far(CumulativeRates.of(minutes), np.array([float(minutes.shape[1])]), 5.0)
+    np.testing.assert_allclose(extremes, far, rtol=1e-9)
 
 
 def test_the_newest_rate_and_its_age() -> None:
@@ -145,8 +144,14 @@ def test_the_newest_rate_and_its_age() -> None:
     assert history.newest(NOW + 5) == (true_rate(NOW - 30), 35)
 
 
-def test_a_service_without_seasons_is_loaded_at_once() -> None:
+def test_a_service_without_seasons_is_loaded_with_the_day_that_it_remembers() -> None:
     history = History(Profile(capacity=5.0, lead_time=300.0, interval=15.0, seasons=()))
     tick(history, NOW)
+    assert not history.loaded(NOW)
+    assert backfill(history, NOW, 1000) == 2
     assert history.loaded(NOW)
-    assert np.isnan(history.windows(NOW)[2]).all()
+    windows = history.windows(NOW)
+    assert np.isnan(windows.seasonal).all()
+    since = NOW - MEMORY * 300.0
+    assert windows.extremes[0, 0] > true_rate(since)
+    assert history.coarse.rates.size * 60 < 1.02 * MEMORY * 300.0

@@ -194,7 +194,7 @@ def test_a_hole_in_the_history_does_not_read_as_a_low_rate() -> None:
     # Two of them had been decided on: a record must say so, once.
     history.forget_since((length - 2) * 15.0)
     assert history.revision == 1
-    recent, _, _ = history.windows(length * 15.0)
+    recent = history.windows(length * 15.0).recent
     known = recent[np.isfinite(recent)]
     np.testing.assert_allclose(known, 40.0)
     assert history.newest(length * 15.0) == (40.0, 45.0)

@@ -87,4 +87,4 @@ def test_between_two_chunks_of_seasons_others_have_as_much_time() -> None:
     for one, other in itertools.pairwise(reads):
         assert other.began - one.ended >= 0.9 * (one.ended - one.began)
     for service in services:
-        assert np.isfinite(service.history.seasonal.rates).all()
+        assert np.isfinite(service.history.coarse.rates).all()
