@@ -114,10 +114,12 @@ class Prior:
         return cls(tuple(float(costs[name]) for name in NAMES), float(document["lead_times"]))
 
 
-# The network is believed until a service shows otherwise; a hedge costs what it wastes.
+# The network is believed until a service shows otherwise; a hedge costs what it wastes. Four days
+# at a lead time of 5 minutes: after fewer, one spike that was missed, or a day without any, speaks
+# louder than all that the network has learned of them.
 BELIEF = Prior(
     costs=(*(0.5 * abs(math.log(hedge)) for hedge in HEDGES), *(0.25 for _ in UTILIZATIONS)),
-    lead_times=600.0,
+    lead_times=1200.0,
 )
 
 

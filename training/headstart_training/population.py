@@ -113,8 +113,8 @@ def seed_world(
 ) -> World:
     """Draw N services with the seed's loads over T minutes.
 
-    Half of the time it is the seed's game with all of its numbers, but for the size, and the day
-    before is known; else days of an hour to 24 h, at any prices.
+    Half of the time it is the seed's game with all of its numbers, but for the size; else days of
+    an hour to 24 h, at any prices.
     """
     game = rng.random() < 0.5  # noqa: PLR2004
     lead = 5 if game else rng.choice([3, 5, 10])
@@ -205,11 +205,9 @@ def _world(
     lead = _lead(rng, population, services, coarse=coarse) if lead is None else lead
     profiles = _profiles(rng, population, lead * np.float64(step), step, seasons, game=game)
     rates = load * (demand * profiles.capacity)[:, None]
-    if game:
-        seen = rates
-    else:
-        seen = measure(rates, *_lateness(rng, lead))
-        seen[np.arange(seen.shape[1]) < _first(rng, lead, past)[:, None]] = np.nan
+    lag, window = _lateness(rng, lead)
+    seen = measure(rates, lag, window)
+    seen[np.arange(seen.shape[1]) < _first(rng, lead, past)[:, None]] = np.nan
     first = np.nan_to_num(rates[:, past - 1]) / profiles.capacity
     return World(
         profiles=profiles,

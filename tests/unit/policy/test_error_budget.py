@@ -138,13 +138,13 @@ def a_rehearsal(kind: str = "spiky", steps: int = 4000, **changes: Any) -> Rehea
 def test_history_prices_violations_by_what_the_budget_allows() -> None:
     """A tight budget costs more on a spiky load, and next to nothing on a calm one."""
     spiky, calm = a_rehearsal(), a_rehearsal("calm")
-    tight, loose = Goal(0.99, 30 * DAY), Goal(0.9, 30 * DAY)
+    tight, loose = Goal(0.97, 30 * DAY), Goal(0.9, 30 * DAY)
     dear, cheap = rehearse(spiky, tight), rehearse(spiky, loose)
     assert dear is not None
     assert cheap is not None
     assert dear.multiple > 1 > cheap.multiple
-    assert spiky.bad_share(dear.multiple) <= 0.01
-    assert spiky.bad_share(dear.multiple / 2) > 0.01
+    assert spiky.bad_share(dear.multiple) <= 0.03
+    assert spiky.bad_share(dear.multiple / 4) > 0.03
     assert rehearse(calm, tight) == dear._replace(multiple=dear.least)
 
 
