@@ -36,6 +36,8 @@ _DIGITS = Context(prec=6)
 _LARGEST_APPLIED = 256 * 1024
 _HOUR, _MINUTE = 3600, 60
 _MOST_REPLICAS = 100_000
+# Requests/s per replica that the CRD allows.
+CAPACITY = (1e-3, 1e9)
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
@@ -119,7 +121,7 @@ def scaling_policy(
             "maxReplicas": guardrails.max_replicas,
             "interval": _seconds("interval", profile.interval, 1, _HOUR),
             "rate": {"prometheus": prometheus},
-            "capacity": {"requestsPerSecond": _quantity("capacity", profile.capacity, 1e-3, 1e9)},
+            "capacity": {"requestsPerSecond": _quantity("capacity", profile.capacity, *CAPACITY)},
             "leadTime": {"default": _seconds("lead_time", profile.lead_time, 1, 24 * _HOUR)},
             "objective": _objective(profile),
             "policy": _policy(target.name, artifact),

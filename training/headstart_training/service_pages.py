@@ -13,6 +13,7 @@ from headstart_policy.profile import DAY
 from headstart_training import served
 from headstart_training.backtest.worlds import play
 from headstart_training.contest import settle
+from headstart_training.outside import Outside
 from headstart_training.plots import BLACK, BLUE, GREEN, GREY, ORANGE, dress
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from headstart_training.fine_tuning import Outcome
 
 _HOUR = 3600.0
-# A smaller share of the time outside of the envelope is not worth a word.
-LEAST_OUTSIDE = 0.001
 
 
 def plot(
@@ -110,14 +109,6 @@ def _draw_candidates(axes: Axes, outcome: Outcome) -> None:
     dress(axes)
 
 
-def outside_sentence(share: float) -> str:
-    """Say that the default was not trained for all that the service does."""
-    return (
-        f"In {share:.1%} of the second half the service was outside of what the default was trained"
-        " for: there the operator goes by the reactive formula."
-    )
-
-
 def card(facts: dict[str, Any]) -> str:
     """Write a policy's card as Markdown."""
     history, profile = facts["history"], facts["profile"]
@@ -159,8 +150,8 @@ def card(facts: dict[str, Any]) -> str:
             ),
             "",
         ]
-    if facts["outside_envelope"] >= LEAST_OUTSIDE:
-        lines += [outside_sentence(facts["outside_envelope"]), ""]
+    for sentence in Outside(**facts["outside_envelope"]).sentences:
+        lines += [sentence, ""]
     lines += ["Where it fails:", "", *(f"- {mode}" for mode in facts["failure_modes"]), ""]
     lines += [f"Base: `{facts['base']}`."]
     return "\n".join(lines) + "\n"

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from headstart_policy import artifact
-from headstart_policy.decision import recommend
 from headstart_policy.guardrails import Guardrails
-from headstart_training import fine_tuning, manifest, served, service_pages
+from headstart_training import fine_tuning, manifest, service_pages
 from headstart_training.backtest.services import Service, from_trace
 from headstart_training.backtest.setting import Setting
 from headstart_training.backtest.worlds import play
 from headstart_training.loads.traces import read_trace
+from headstart_training.outside import Outside, outside
 from headstart_training.shipping import ARTIFACT, FAILURE_MODES, rounded
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Trained:
     kind, days
         Class and length of the history.
     outside
-        Share of the steps in which the service was outside of what the default was trained for.
+        How much of the second half the default was not trained for.
     files
         By name, what its folder holds.
     apply
@@ -124,7 +124,7 @@ class Trained:
     outcome: Outcome
     kind: str
     days: float
-    outside: float
+    outside: Outside
     files: dict[str, bytes]
     apply: str
 
@@ -150,8 +150,8 @@ def train(job: Job, show: Callable[[int, int], None] = lambda _done, _total: Non
     profile = job.setting.profile(service)
     guardrails = _guardrails(job, service, profile)
     outcome = fine_tuning.fine_tune(service, profile, default, guardrails, seed=job.seed, show=show)
-    outside = share_outside(service, profile, default)
-    card = rounded(_card(job, service, profile, outcome, outside, default))
+    left = outside(play(service, profile, service.half, len(service.rates)), default)
+    card = rounded(_card(job, service, profile, outcome, left, default))
     content = artifact.dump(outcome.network, default.envelope, card, default.prior)
     documents = [
         manifest.config_map(job.target, content, job.namespace),
@@ -177,17 +177,10 @@ def train(job: Job, show: Callable[[int, int], None] = lambda _done, _total: Non
         outcome=outcome,
         kind=str(service.kind),
         days=service.days,
-        outside=outside,
+        outside=left,
         files=files,
         apply=manifest.apply_command(documents, MANIFEST),
     )
-
-
-def share_outside(service: Service, profile: Profile, policy: Policy) -> float:
-    """Share of the second half's steps outside of a policy's envelope: reactive, untrained."""
-    world = play(service, profile, service.half, len(service.rates))
-    reasons = recommend(policy, served.observations(world)).outside
-    return float(np.mean([reason is not None for reason in reasons]))
 
 
 def _guardrails(job: Job, service: Service, profile: Profile) -> Guardrails:
@@ -201,7 +194,7 @@ def _card(
     service: Service,
     profile: Profile,
     outcome: Outcome,
-    outside: float,
+    left: Outside,
     default: Policy,
 ) -> dict[str, Any]:
     return {
@@ -224,7 +217,7 @@ def _card(
         },
         "profile": {**asdict(profile), "seasons": list(profile.seasons)},
         "capacity_assumed": job.setting.capacity is None,
-        "outside_envelope": outside,
+        "outside_envelope": left._asdict(),
         "failure_modes": list(FAILURE_MODES),
     }
 

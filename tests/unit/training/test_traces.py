@@ -32,6 +32,13 @@ def test_rates_are_per_second_and_the_bin_is_found(tmp_path: Path) -> None:
         assert trace.repairs == ()
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_columns_may_be_divided_as_spreadsheets_do(delimiter: str) -> None:
+    rows = ["minute,requests\n", "0,6\n", '"1","12"\n']
+    trace = parse_trace(row.replace(",", delimiter) for row in rows)
+    np.testing.assert_allclose(trace.rates, [0.1, 0.2])
+
+
 def test_minutes_may_be_plain_numbers() -> None:
     trace = parse_trace([HEADER, "0,6\n", "1,12\n"])
     np.testing.assert_allclose(trace.rates, [0.1, 0.2])
@@ -224,7 +231,8 @@ def test_what_has_several_readings_is_refused(rows: list[str], message: str) -> 
     [
         ([], "the file is empty, must have a header and rows: minute,requests"),
         (["Time,Value", "1,1"], "line 1: columns must be minute,requests, or have one column of"),
-        (["minute;requests", "1;1"], "line 1: columns must be minute,requests"),
+        (["minute|requests", "1|1"], "line 1: columns must be minute,requests"),
+        (["minute;requests", "1;1,5", "2;1"], "line 2: requests = '1,5', must be a number"),
         (["time,timestamp,rate"], "one column of times called minute, second, timestamp"),
         (["time,rate,requests"], "one column of requests called requests, requests_per_minute"),
         (["time,rate", "5,1"], "line 2: time = 5, must be a Unix time in seconds or milliseconds"),

@@ -10,6 +10,7 @@ from headstart_training.backtest.protocol import GUARDRAILS, Contest, hold
 from headstart_training.backtest.saturation import FACTORS, Saturation, repeat
 from headstart_training.backtest.sensitivity import Truth, sensitivity
 from headstart_training.baselines.hpa import HPA
+from headstart_training.outside import Outside, outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,8 @@ class Judgement(NamedTuple):
     front: Front
     truths: tuple[Truth, ...]
     saturation: Saturation
+    outside: Outside
+    """How much of the test half the policy was not trained for."""
     assumed: bool
     """Whether nobody knows the capacity: it is then such that the service has a usual size."""
 
@@ -51,7 +54,8 @@ def judge(
     truths = sensitivity(test, calendar, contest.paths)
     heard(f"{service.name}: sensitivity")
     cut_off = repeat(contest, policy, current, heard)
-    return Judgement(contest, front, truths, cut_off, setting.capacity is None)
+    left = outside(test, policy)
+    return Judgement(contest, front, truths, cut_off, left, setting.capacity is None)
 
 
 def stages(service: Service, current: HPA | None) -> int:

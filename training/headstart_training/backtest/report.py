@@ -90,6 +90,8 @@ def service(judgement: Judgement, closures: Mapping[str, float]) -> dict[str, An
     in :class:`headstart_training.backtest.front.Point`. ``sensitivity``: what everybody comes to
     where capacity or lead time is this multiple of what was assumed. ``saturation``: steps in
     which the recording may hide a larger load, and who wins if it did.
+    ``outside_envelope``: share of the test half that the policy was not trained for, where the
+    reactive formula decides, and which bound was left there first; null where none was.
 
     ``reference``: whom Headstart has to beat; ``winner``: who does. ``settings``: what each was set
     to. ``assumptions``: what was taken for granted. ``repairs``: what was mended in the recording.
@@ -122,6 +124,7 @@ def service(judgement: Judgement, closures: Mapping[str, float]) -> dict[str, An
         "front": judgement.front.to_json(),
         "sensitivity": [truth.to_json() for truth in judgement.truths],
         "saturation": judgement.saturation.to_json(),
+        "outside_envelope": judgement.outside._asdict(),
         "reference": contest.reference,
         "winner": contest.winner if judgement.saturation.conclusive else None,
         "distance_to_actual": _distance(contest),

@@ -9,6 +9,8 @@ import numpy as np
 
 from headstart_policy.observation import FURTHEST
 from headstart_policy.profile import DAY, WEEK, Objective, Profile
+from headstart_training.backtest.services import HistoryError
+from headstart_training.manifest import CAPACITY
 
 if TYPE_CHECKING:
     from headstart_training.backtest.services import Service
@@ -61,5 +63,19 @@ class Setting:
 
 
 def usual_capacity(service: Service) -> float:
-    """Requests/s per replica with which the tuning half needs :data:`MEAN_REPLICAS` on average."""
-    return float(np.nanmean(service.rates[: service.half])) / MEAN_REPLICAS
+    """Requests/s per replica with which the tuning half needs :data:`MEAN_REPLICAS` on average.
+
+    Raises
+    ------
+    HistoryError
+        No ScalingPolicy may say so: the service is too small, or too large, to be of usual size.
+    """
+    usual = float(np.nanmean(service.rates[: service.half])) / MEAN_REPLICAS
+    least, most = CAPACITY
+    if not least <= usual <= most:
+        raise HistoryError(
+            f"{service.name}: nobody gave a capacity, and with {MEAN_REPLICAS:.0f} replicas on"
+            f" average one would serve {usual:.3g} requests/s, must be in [{least:g}, {most:g}]:"
+            " say what one serves, --capacity"
+        )
+    return usual

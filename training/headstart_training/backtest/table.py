@@ -92,7 +92,7 @@ def with_interval(value: Interval) -> str:
 
 
 def remarks(judgement: Judgement) -> list[str]:
-    """What has to be known beside the figures: assumptions, repairs, saturation; a line each."""
+    """What has to be known beside the figures: assumptions, repairs and the like; a line each."""
     contest = judgement.contest
     service, profile, goal = contest.service, contest.profile, contest.profile.objective
     needed = float(np.nanmean(service.rates[: service.half])) / profile.capacity
@@ -109,6 +109,7 @@ def remarks(judgement: Judgement) -> list[str]:
         ),
         *(f"Repaired: {repair}" for repair in service.repairs),
         *(f"Found: {note}" for note in service.notes),
+        *judgement.outside.sentences,
     ]
     lines.extend(_trust(judgement))
     if judgement.saturation.minutes:

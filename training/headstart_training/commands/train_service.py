@@ -93,7 +93,6 @@ def train_service(
 
 def _tell(trained: Trained, folder: Path, seconds: float, *, blank: bool) -> None:
     from headstart_training.backtest.setting import MEAN_REPLICAS
-    from headstart_training.service_pages import LEAST_OUTSIDE, outside_sentence
 
     shown = console()
     if trained.outcome.candidates:
@@ -102,8 +101,8 @@ def _tell(trained: Trained, folder: Path, seconds: float, *, blank: bool) -> Non
         f"Decides by: {trained.outcome.kept}: {trained.outcome.why}."
         f"\nTrained in {seconds:.0f} s on {trained.days:.1f} days, a {trained.kind} load."
     )
-    if trained.outside >= LEAST_OUTSIDE:
-        click.echo(outside_sentence(trained.outside))
+    for sentence in trained.outside.sentences:
+        click.echo(sentence)
     text = trained.files["manifest.yaml"].decode()
     if "ASSUMED" in text:
         click.echo(

@@ -3,6 +3,7 @@
 The project's own form is ``minute,requests``: ``minute`` is an ISO time or a number of minutes,
 ``requests`` the mean number of requests per *minute* in the row's bin. Other names are read where
 they leave no doubt about the unit (:data:`TIMES`, :data:`LOADS`); ``.gz`` files are unpacked.
+Columns may be divided by semicolons or tabs as well, as spreadsheets write them.
 
 What is wrong with a file is repaired where there is one sensible reading, and every repair is in
 :attr:`.regular.Trace.repairs`; everything else is refused with line, key, bound and value.
@@ -41,6 +42,8 @@ LOADS = {
     "rps": 1.0,
     "requests_per_bin": 0.0,
 }
+# The first where the header holds none of them.
+DELIMITERS = ",;\t"
 # More requests/s than all of the world's web servers get together: a counter, or another unit.
 _MOST_RATE = 1e9
 # Unix times between 2001 and 2286, in seconds.
@@ -103,11 +106,14 @@ def read_folder(folder: Path) -> dict[str, Trace]:
 
 def parse_trace(lines: Iterable[str]) -> Trace:
     """Read a trace from the lines of a CSV file; raises as :func:`read_trace` does."""
-    reader = csv.reader(lines)
-    header = next(reader, None)
-    if header is None:
+    rest = iter(lines)
+    first = next(rest, None)
+    if first is None:
         raise TraceError("the file is empty, must have a header and rows: minute,requests")
+    delimiter = _delimiter(first)
+    header = next(csv.reader([first], delimiter=delimiter))
     layout = _layout(header)
+    reader = csv.reader(rest, delimiter=delimiter)
     numbers: list[tuple[int, float, float]] = []
     kinds: dict[str, int] = {}
     blank = 0
@@ -135,6 +141,11 @@ def parse_trace(lines: Iterable[str]) -> Trace:
         start=_start(trace.start, kinds),
         repairs=(*_ignored(layout), *_blank(blank), *trace.repairs),
     )
+
+
+def _delimiter(header: str) -> str:
+    """What divides the columns: no name that is known holds any of these."""
+    return max(DELIMITERS, key=header.count)
 
 
 def _layout(header: list[str]) -> _Layout:

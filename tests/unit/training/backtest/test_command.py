@@ -98,6 +98,27 @@ def test_bad_options_are_refused_by_name(tmp_path: Path, options: list[str], mes
     assert "Traceback" not in result.output
 
 
+def test_a_service_too_small_for_a_usual_capacity_has_to_be_given_one(tmp_path: Path) -> None:
+    history = write_history(tmp_path / "checkout.csv", days=2, per_second=0.01)
+    result = backtest(history)
+    assert result.exit_code == 1
+    assert "checkout: nobody gave a capacity, and with 20 replicas" in said(result)
+    assert "must be in [0.001, 1e+09]: say what one serves, --capacity" in said(result)
+
+
+def test_a_service_that_nobody_trained_for_is_said_to_be_one(tmp_path: Path) -> None:
+    history = write_history(tmp_path / "checkout.csv", days=2)
+    out, page = tmp_path / "out.json", tmp_path / "page.html"
+    result = backtest(history, "--request-value", 1e6, "--json", out, "--html", page)
+    assert result.exit_code == 0, result.output
+    sentence = "In 100.0% of the second half the service is outside of what the policy was trained"
+    assert sentence in said(result)
+    assert sentence in page.read_text()
+    left = json.loads(out.read_text())["services"][0]["outside_envelope"]
+    assert left["share"] == 1.0
+    assert left["reason"].startswith("worth = ")
+
+
 def test_nothing_to_judge_is_refused() -> None:
     assert "Give either CSV files or --prometheus." in said(backtest())
 

@@ -110,7 +110,7 @@ def _section(key: str, judgement: Judgement, manifest: Manifest) -> dict[str, An
         "truths": [_truth(contest, truth) for truth in judgement.truths],
         "assumptions": _assumptions(judgement),
         "repairs": service.repairs,
-        "notes": service.notes,
+        "notes": [*judgement.outside.sentences, *service.notes],
         "manifest": manifest.text,
         "file": manifest.file,
         "command": manifest.command,
