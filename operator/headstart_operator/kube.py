@@ -7,6 +7,7 @@ subresource, so it speaks of paths and documents. Every call blocks: call it fro
 from __future__ import annotations
 
 import json
+import os
 from contextlib import contextmanager
 from http import HTTPStatus
 from time import perf_counter, time
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import urllib3
+import yaml
 from kubernetes import client, config
 
 from headstart_operator.leadership.clock import ServerClock
@@ -21,6 +23,7 @@ from headstart_operator.leadership.fence import Fence, FencedError, boottime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from headstart_operator.leadership.fence import Write
 
@@ -34,6 +37,9 @@ MERGE_PATCH = "application/merge-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 Document = dict[str, Any]
+
+# The client takes a file's shape on trust: what is something else fails where it is looked into.
+_NO_KUBECONFIG = (AttributeError, OSError, TypeError, ValueError, yaml.YAMLError)
 
 
 class ApiError(Exception):
@@ -53,6 +59,32 @@ class ApiError(Exception):
     def unreachable(self) -> bool:
         """Whether there was no answer, or none that speaks of the request."""
         return self.status == 0 or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def read_kubeconfig(file: Path | None = None, context: str | None = None) -> client.Configuration:
+    """Read how to reach a cluster, as kubectl does.
+
+    Parameters
+    ----------
+    file
+        ``None``: what ``KUBECONFIG`` names, or ``~/.kube/config``.
+    context
+        Of the file; ``None``: its current one.
+
+    Raises
+    ------
+    kubernetes.config.ConfigException
+        There is no such file, no such context in it, or it is no kubeconfig.
+    """
+    configuration = client.Configuration()
+    try:
+        config.load_kube_config(  # type: ignore[no-untyped-call]
+            str(file) if file else None, context, client_configuration=configuration
+        )
+    except _NO_KUBECONFIG as error:
+        named = file or os.environ.get("KUBECONFIG", "~/.kube/config")
+        raise config.ConfigException(f"{named} is no kubeconfig: {error}") from error
+    return configuration
 
 
 class Api:
@@ -92,7 +124,7 @@ class Api:
         try:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException:
-            config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            configuration = read_kubeconfig()
         return cls(configuration, fence)
 
     def get(self, path: str, *, accept: str = "application/json", **query: str) -> Document:

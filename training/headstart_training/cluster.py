@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import urllib3
+import yaml
 from kubernetes import client, config
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 _TIMEOUT = 10.0
+# The client takes a file's shape on trust: what is something else fails where it is looked into.
+_NO_KUBECONFIG = (AttributeError, OSError, TypeError, ValueError, yaml.YAMLError)
 
 
 class ClusterError(ValueError):
@@ -42,8 +46,11 @@ class Cluster:
         file = str(kubeconfig) if kubeconfig else None
         try:
             config.load_kube_config(file, context, client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except (config.ConfigException, OSError) as error:
-            raise ClusterError(f"no usable kubeconfig: {error}") from error
+        except (config.ConfigException, *_NO_KUBECONFIG) as error:
+            named = file or os.environ.get("KUBECONFIG", "~/.kube/config")
+            raise ClusterError(
+                f"{named} is no usable kubeconfig: {error}; set KUBECONFIG or --kubeconfig"
+            ) from error
         # A person waits: an unreachable server is said at once, not after three more attempts.
         configuration.retries = False
         self._api = client.ApiClient(configuration)

@@ -127,6 +127,8 @@ def _objective(where: str, given: Any) -> Objective:
     for key, value in given.items():
         _require(f"{where}: objective.{key}", value, (int, float), "a number")
     goal = {**_OBJECTIVE, **given}
+    if not 0 < goal["slo"] < 100:  # noqa: PLR2004 - percent.
+        raise FleetError(f"{where}: objective.slo = {goal['slo']}, must be in (0, 100) percent")
     return Objective(
         slo=goal["slo"] / 100,
         replica_cost=goal["replicaCostPerHour"],

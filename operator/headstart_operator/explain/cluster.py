@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
-from kubernetes import client, config
+from kubernetes import config
 
 from headstart_operator.handlers import GROUP, PLURAL, VERSION
-from headstart_operator.kube import Api, ApiError
+from headstart_operator.kube import Api, ApiError, read_kubeconfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,18 +36,12 @@ def connect(kubeconfig: Path | None, context: str | None) -> Api:
     click.ClickException
         There is no kubeconfig, or no such context in it.
     """
-    configuration = client.Configuration()
     try:
-        config.load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=str(kubeconfig) if kubeconfig else None,
-            context=context,
-            client_configuration=configuration,
-        )
+        return Api(read_kubeconfig(kubeconfig, context))
     except config.ConfigException as error:
         raise click.ClickException(
             f"no cluster: {error}; set KUBECONFIG or --kubeconfig"
         ) from error
-    return Api(configuration)
 
 
 def read_policy(api: Api, namespace: str, name: str) -> Document:

@@ -193,7 +193,7 @@ def test_the_command_refuses_what_is_no_policy_in_one_line(tmp_path: Path) -> No
     file.write_bytes(b"nothing")
     result = CliRunner().invoke(evaluate, ["--artifact", str(file)])
     assert result.exit_code == 1
-    assert result.output.startswith("Error: artefact is not a safetensors file")
+    assert result.output.startswith(f"Error: {file}: artefact is not a safetensors file")
 
 
 def test_the_cards_results_reproduce() -> None:

@@ -75,7 +75,10 @@ def test_a_file_says_what_a_policy_says(fleet: Path) -> None:
         ("- {name: a, csv: a.csv, minReplicas: 1.5}", "minReplicas = 1.5, must be a whole"),
         ("- {name: a, csv: a.csv, leadTime: 5}", "leadTime = 5, must be a text"),
         ("- {name: a, csv: a.csv, leadTime: soon}", "(a): Invalid duration format: soon"),
-        ("- {name: a, csv: a.csv, objective: {slo: 100}}", "(a): slo = 1.0, must be in (0, 1)"),
+        (
+            "- {name: a, csv: a.csv, objective: {slo: 100}}",
+            "objective.slo = 100, must be in (0, 100) percent",
+        ),
         ("- {name: a, csv: a.csv, objective: {sla: 99}}", "has the unknown key 'sla'"),
         ("- {name: a/b, csv: a.csv}", "must be able to name a folder"),
         ("- {name: a, csv: a.csv}\n- {name: a, csv: a.csv}", "name = 'a' is there twice"),

@@ -78,7 +78,7 @@ def test_what_is_not_known_is_said_and_cannot_be_applied_by_accident(tmp_path: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--slo", "100"], "slo = 1.0, must be in (0, 1)"),
+        (["--slo", "100"], "100.0 is not in the range 0<x<100"),
         (["--capacity", "0"], "capacity = 0, must be greater than 0"),
         (["--lead-time", "5"], "must be a duration such as 90s, 5m or 1h30m"),
         (["--target", "Shop_API"], "must be the name of a workload"),

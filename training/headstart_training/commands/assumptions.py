@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 _OPTIONS = (
     click.option("--capacity", type=float, help="Requests/s per replica.  [20 on average]"),
     click.option("--lead-time", type=Duration(), default="5m", show_default=True),
-    click.option("--slo", type=float, default=99.5, show_default=True, help="Percent of requests."),
+    click.option(
+        "--slo",
+        type=click.FloatRange(0, 100, min_open=True, max_open=True),
+        default=99.5,
+        show_default=True,
+        help="Percent of requests.",
+    ),
     click.option("--replica-cost", type=float, default=3.0, show_default=True, help="$ per hour."),
     click.option(
         "--request-value", type=float, default=0.9, show_default=True, help="$ per 1,000 requests."

@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from headstart_training.commands.assumptions import assumptions, to_setting
 from headstart_training.commands.console import COLUMNS, console, errors_as_messages
+from headstart_training.commands.files import OUTPUT_FILE, read_policy
 from headstart_training.commands.recordings import recordings, to_history
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from headstart_training.baselines.hpa import HPA
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-_NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -46,10 +46,10 @@ _NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--kubeconfig", type=_FILE, help="To read the HPA by.")
 @click.option("--context", help="Of the kubeconfig.")
 @click.option("--policy", type=_FILE, help="Policy file to judge.  [the shipped default]")
-@click.option("--json", "json_file", type=_NEW_FILE, help="Write all figures.")
-@click.option("--html", "html_file", type=_NEW_FILE, help="Write one self-contained page.")
+@click.option("--json", "json_file", type=OUTPUT_FILE, help="Write all figures.")
+@click.option("--html", "html_file", type=OUTPUT_FILE, help="Write one self-contained page.")
 @click.option(
-    "--manifest", "manifest_file", type=_NEW_FILE, help="Write the ScalingPolicy to apply."
+    "--manifest", "manifest_file", type=OUTPUT_FILE, help="Write the ScalingPolicy to apply."
 )
 def backtest(
     traces: tuple[Path, ...],
@@ -65,6 +65,7 @@ def backtest(
     or what a Prometheus has of a query. The first half of each tunes the baselines, the second half
     judges everybody. It ends with the ScalingPolicy to apply, which only observes.
     """
+    from headstart_policy.artifact import builtin
     from headstart_training.backtest.page.render import render
     from headstart_training.backtest.report import document
     from headstart_training.backtest.summary import records
@@ -73,8 +74,7 @@ def backtest(
     began = time.monotonic()
     shown = console()
     with errors_as_messages(), Progress(*COLUMNS, transient=True, console=shown) as bar:
-        artifact = None if policy is None else policy.read_bytes()
-        served = _parse(artifact)
+        served, artifact = (builtin(), None) if policy is None else read_policy(policy)
         subjects = _subjects(bar, traces, options)
         # Before anything is played: what cannot be applied is not worth the wait.
         manifests = _manifests(subjects, artifact, manifest_file, options)
@@ -107,12 +107,6 @@ def _require_one_source(traces: tuple[Path, ...], options: dict[str, Any]) -> No
         raise click.UsageError("--sli needs --namespace: whose replicas to look at.")
 
 
-def _parse(artifact: bytes | None) -> Policy:
-    from headstart_policy.artifact import builtin, parse
-
-    return builtin() if artifact is None else parse(artifact)
-
-
 def _subjects(bar: Progress, traces: tuple[Path, ...], options: dict[str, Any]) -> list[Subject]:
     """Read the files, or download the history."""
     from headstart_training.backtest.subjects import from_csv
@@ -127,7 +121,13 @@ def _subjects(bar: Progress, traces: tuple[Path, ...], options: dict[str, Any]) 
             if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
         }
         return [_download(bar, setting, given, options)]
-    return [from_csv(path, path.name.split(".")[0], setting) for path in traces]
+    files: dict[str, Path] = {}
+    for file in traces:
+        name = file.name.split(".")[0]
+        if name in files:
+            raise ValueError(f"{files[name]} and {file} would both be called {name}: rename one")
+        files[name] = file
+    return [from_csv(file, name, setting) for name, file in files.items()]
 
 
 def _download(bar: Progress, setting: Setting, given: set[str], options: dict[str, Any]) -> Subject:

@@ -18,10 +18,7 @@ from headstart_training.commands.bench_operator import operator
 from headstart_training.commands.bench_seed_game import seed_game
 from headstart_training.commands.bench_unseen import unseen
 from headstart_training.commands.console import console
-
-JSON_OPTION = click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too."
-)
+from headstart_training.commands.files import json_option
 
 
 @click.group()
@@ -38,7 +35,7 @@ bench.add_command(unseen)
 
 
 @bench.command()
-@JSON_OPTION
+@json_option
 @click.option(
     "--seconds",
     type=click.FloatRange(0.0),
@@ -76,7 +73,7 @@ def simulator(json_file: Path | None, seconds: float) -> None:
 
 
 @bench.command()
-@JSON_OPTION
+@json_option
 @click.option("--services", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--minutes", type=click.IntRange(60), default=1440, show_default=True)
 def physics(json_file: Path | None, services: int, minutes: int) -> None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from headstart_training.commands.console import console
+from headstart_training.commands.files import json_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _STEP = 60.0
 
 
 @click.command("backtest")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too.")
+@json_option
 @click.option("--days", type=click.IntRange(2), default=14, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def backtest(json_file: Path | None, days: int, seed: int) -> None:

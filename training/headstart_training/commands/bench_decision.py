@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from headstart_training.commands.console import console
+from headstart_training.commands.files import json_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command("decision")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too.")
+@json_option
 @click.option("--services", type=click.IntRange(1), default=1000, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=200, show_default=True)
 def decision(json_file: Path | None, services: int, rounds: int) -> None:

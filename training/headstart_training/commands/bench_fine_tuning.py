@@ -11,6 +11,7 @@ import click
 from rich.progress import Progress
 
 from headstart_training.commands.console import COLUMNS, console, errors_as_messages
+from headstart_training.commands.files import json_option
 
 if TYPE_CHECKING:
     from headstart_training.fine_tuning_benchmark import Line
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     metavar="CSV...",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too.")
+@json_option
 def fine_tuning(traces: tuple[Path, ...], json_file: Path | None) -> None:
     """Fine-tune on the first half of each recording, judge on the untouched second half."""
     from headstart_training.backtest.services import from_trace

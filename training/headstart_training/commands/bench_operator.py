@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from headstart_training.commands.console import COLUMNS, console, say_without_bar
+from headstart_training.commands.files import json_option
 
 if TYPE_CHECKING:
     from tests.load.figures import Figures
@@ -39,7 +40,7 @@ CHECKOUT = Path(__file__).parents[3]
 @click.option(
     "--seconds", type=click.FloatRange(10), default=150, show_default=True, help="Measured for."
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too.")
+@json_option
 def operator(
     policies: int,
     pods: int,

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from headstart_training.commands.console import console
+from headstart_training.commands.files import json_option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from headstart_training.seed_benchmark import Figures
 
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of each learner's iterations.",
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too.")
+@json_option
 def seed_game(
     loads: int, minutes: int, seeds: int, games: int, effort: float, json_file: Path | None
 ) -> None:

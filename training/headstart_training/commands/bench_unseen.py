@@ -19,6 +19,7 @@ from headstart_training.commands.console import (
     errors_as_messages,
     say_without_bar,
 )
+from headstart_training.commands.files import json_option
 
 if TYPE_CHECKING:
     from headstart_training.backtest.protocol import Contest
@@ -45,7 +46,7 @@ _LEAD_TIMES = (300.0, 120.0, 600.0)
     help="The opposite, for a bound: learn from the recordings alone, and leave none out.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too.")
+@json_option
 def unseen(
     traces: Path,
     together: tuple[str, ...],

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from headstart_training.commands.console import console, errors_as_messages
+from headstart_training.commands.files import json_option, read_policy
 from headstart_training.games import GAMES
 from headstart_training.settings import UNSEEN
 
@@ -40,7 +41,7 @@ EPISODES, SERVICES = 3000, 200
     "--games", type=click.IntRange(2), help="[3000, or 200 services of an operator's policy]"
 )
 @click.option("--seed", type=click.IntRange(UNSEEN), default=UNSEEN, show_default=True)
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures too.")
+@json_option
 def evaluate(
     run: Path | None, artifact: Path | None, games: int | None, seed: int, json_file: Path | None
 ) -> None:
@@ -68,10 +69,9 @@ def _served_by(run: Path) -> Path | None:
 
 def _benchmark(artifact: Path, services: int, seed: int, json_file: Path | None) -> None:
     """Measure what the operator serves, after its guardrails."""
-    from headstart_policy.artifact import parse
     from headstart_training import benchmark
 
-    policy = parse(artifact.read_bytes())
+    policy, _ = read_policy(artifact)
     shown = console()
     with shown.status("") as status:
         measured = benchmark.run(policy, services=services, seed=seed, progress=status.update)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from headstart_training.commands.console import errors_as_messages
+from headstart_training.commands.files import OUTPUT_FILE
 
 if TYPE_CHECKING:
     from headstart_training.beside_hpa import Draft
@@ -31,7 +32,7 @@ _ASLEEP = (
 @click.option("--address", help="Of the Prometheus, as the operator sees it.  [the operator's own]")
 @click.option("--kubeconfig", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--context", help="Of the kubeconfig.")
-@click.option("--out", type=click.Path(path_type=Path), help="File.  [NAME-scalingpolicy.yaml]")
+@click.option("--out", type=OUTPUT_FILE, help="File.  [NAME-scalingpolicy.yaml]")
 def init(
     from_hpa: str,
     query: str | None,

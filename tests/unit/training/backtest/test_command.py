@@ -79,7 +79,7 @@ def test_several_histories_are_summed_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--slo", "100"], "slo = 1.0, must be in (0, 1)"),
+        (["--slo", "100"], "100.0 is not in the range 0<x<100"),
         (["--replica-cost", "0"], "replica_cost = 0, must be greater than 0"),
         (["--violation-cost", "-1"], "violation_cost = -1, must be at least 0"),
         (["--capacity", "0"], "capacity = 0, must be greater than 0"),
@@ -117,6 +117,32 @@ def test_a_service_that_nobody_trained_for_is_said_to_be_one(tmp_path: Path) -> 
     left = json.loads(out.read_text())["services"][0]["outside_envelope"]
     assert left["share"] == 1.0
     assert left["reason"].startswith("worth = ")
+
+
+@pytest.mark.parametrize("option", ["--json", "--html", "--manifest"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, option: str
+) -> None:
+    history = write_history(tmp_path / "checkout.csv", days=2)
+    result = backtest(history, option, tmp_path / "missing" / "out")
+    assert result.exit_code == 2
+    assert f"Folder '{tmp_path / 'missing'}' does not exist: make it first." in said(result)
+    assert "test days" not in result.output
+
+
+def test_a_policy_file_that_is_none_is_refused_by_its_name(tmp_path: Path) -> None:
+    history = write_history(tmp_path / "checkout.csv", days=2)
+    result = backtest(history, "--policy", history)
+    assert result.exit_code == 1
+    assert f"{history}: artefact is not a safetensors file" in said(result)
+
+
+def test_two_services_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    histories = [write_history(tmp_path / folder / "web.csv", days=2) for folder in (".", "b")]
+    result = backtest(*histories)
+    assert result.exit_code == 1
+    assert "would both be called web: rename one" in said(result)
 
 
 def test_nothing_to_judge_is_refused() -> None:
