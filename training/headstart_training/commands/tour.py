@@ -14,7 +14,11 @@ from headstart_training.settings import UNSEEN
 
 @click.command()
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("runs/tour"), show_default=True
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("runs/tour"),
+    show_default=True,
+    help="Folder.",
 )
 @click.option("--seed", type=SEEN, default=0, show_default=True)
 @click.option(

@@ -98,7 +98,13 @@ def _train_by_ppo(
 
 @train.command("default")
 @click.option("--seed", type=SEEN, default=0, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/default"))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("runs/default"),
+    show_default=True,
+    help="Folder.",
+)
 @click.option("--iterations", type=click.IntRange(1), help="Instead of the recipe's own number.")
 @click.option("--device", default="cpu", show_default=True, help="Where torch computes.")
 @click.option(

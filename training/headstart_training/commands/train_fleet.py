@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--address", help="Of an existing Ray cluster; auto: this machine's.  [start Ray]")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("runs/fleet"), show_default=True
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("runs/fleet"),
+    show_default=True,
+    help="Folder, with one in it for each service.",
 )
 def train_fleet(file: Path, address: str | None, out: Path) -> None:
     """Train for every service of FILE at once, on Ray.
