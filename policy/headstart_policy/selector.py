@@ -2,8 +2,9 @@
 
 No decision changes the load, so every interval that passed prices every candidate, tried or not:
 what it would have asked for, what would have been ready, what that would have cost. The selector
-follows the leader. Candidates are the policy's network at several hedges and the reactive formula,
-so a policy that suits a service badly is hedged, or given up, on the evidence of that service.
+follows the leader. Candidates are the policy's network with more or less of its margin, at several
+hedges, and the reactive formula, so a policy that suits a service badly is corrected, hedged, or
+given up, on the evidence of that service.
 
 All candidates are priced as the guardrails would have let them pass. An interval in which the
 fleet was saturated never speaks for fewer replicas: its recorded rate is what was served, not what
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from headstart_policy.behavior import NO_LIMIT
-from headstart_policy.features import look
+from headstart_policy.features import REFERENCES, look
 from headstart_policy.guardrails import FRESH_INTERVALS
 from headstart_policy.observation import recent_peak
 from headstart_policy.physics import expected_outcome
@@ -37,16 +38,21 @@ if TYPE_CHECKING:
     from headstart_policy.observation import Observation
     from headstart_policy.types import Bools, Floats, Ints
 
-# Multiples of what the network asks for; close together where most services have theirs: on a
-# smooth one a fortieth less is worth a twentieth of all that there is to win.
-HEDGES = (0.9, 0.95, 0.975, 1.0, 1.025, 1.05, 1.1, 1.2, 1.35, 1.6, 2.0)
+# Multiples of the network's margin, which is what it asks for above the level of now. The network
+# sets it wider where a load is noisy; a multiple of all that it asks for would take as much from a
+# calm hour, whose margin is one replica, as from a wild one, whose margin is ten.
+MARGINS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3)
+# Multiples of all that it asks for, where it was taught too little of a service's like.
+HEDGES = (1.1, 1.2, 1.35, 1.6, 2.0)
 # Utilisations of the reactive formula.
 UTILIZATIONS = (0.5, 0.7)
 NAMES = (
-    *(f"network x {hedge:g}" if hedge != 1 else "network" for hedge in HEDGES),
+    *(f"margin x {margin:g}" if margin != 1 else "network" for margin in MARGINS),
+    *(f"network x {hedge:g}" for hedge in HEDGES),
     *(f"reactive at {utilization:.0%}" for utilization in UTILIZATIONS),
 )
-NETWORK = HEDGES.index(1.0)
+NETWORK = MARGINS.index(1.0)
+_LEVEL = REFERENCES.index("level")
 # Lead times after which what was learned counts half: a week at a lead time of 5 minutes.
 HALF_LIFE = 2000.0
 # The leader must be better by this share of the mean fleet, so that equals do not take turns.
@@ -109,17 +115,30 @@ class Prior:
             The document holds no prior, or that of other candidates.
         """
         costs = document["costs"]
+        if set(costs) == set(_NAMES_0_2):
+            return cls(BELIEF.costs, float(document["lead_times"]))
         if set(costs) != set(NAMES):
             raise ValueError(f"a prior has costs of {sorted(costs)}, must have {sorted(NAMES)}")
         return cls(tuple(float(costs[name]) for name in NAMES), float(document["lead_times"]))
 
 
-# The network is believed until a service shows otherwise; a hedge costs what it wastes. Four days
-# at a lead time of 5 minutes: after fewer, one spike that was missed, or a day without any, speaks
-# louder than all that the network has learned of them.
+# The network is believed until a service shows otherwise; a hedge costs what it wastes, and a
+# margin is about an eighth of what is asked for. Four days at a lead time of 5 minutes: after
+# fewer, one spike that was missed, or a day without any, speaks louder than all that the network
+# has learned of them.
 BELIEF = Prior(
-    costs=(*(0.5 * abs(math.log(hedge)) for hedge in HEDGES), *(0.25 for _ in UTILIZATIONS)),
+    costs=(
+        *(0.06 * abs(math.log(margin)) for margin in MARGINS),
+        *(0.5 * abs(math.log(hedge)) for hedge in HEDGES),
+        *(0.25 for _ in UTILIZATIONS),
+    ),
     lead_times=1200.0,
+)
+# The candidates that files of 0.2 have a prior of: those that are no more need none.
+_NAMES_0_2 = (
+    "network",
+    *(f"network x {hedge:g}" for hedge in (0.9, 0.95, 0.975, 1.025, 1.05, *HEDGES)),
+    *NAMES[-len(UTILIZATIONS) :],
 )
 
 
@@ -264,9 +283,13 @@ class Fleet(NamedTuple):
 
 
 def propose(network: Network, observation: Observation) -> Ints:
-    """Ask a network at all hedges, and the reactive formula, shape (N, C)."""
-    exact = network.replicas(*look(observation))
-    hedged = ceil_replicas(exact[:, None] * np.array(HEDGES))
+    """Ask a network with all margins and hedges, and the reactive formula, shape (N, C)."""
+    seen = look(observation)
+    exact = network.replicas(*seen)[:, None]
+    # Where it asks for less than the level, since it will fall, there is no margin to change.
+    margin = np.maximum(exact - seen.references[:, [_LEVEL]], 0.0)
+    others = exact + (np.array(MARGINS) - 1.0) * margin
+    hedged = ceil_replicas(np.concatenate([others, exact * np.array(HEDGES)], axis=1))
     peak, capacity = recent_peak(observation), observation.profiles.capacity
     formula = [reactive(peak, capacity, utilization) for utilization in UTILIZATIONS]
     return np.concatenate([hedged, np.stack(formula, axis=1)], axis=1)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from headstart_policy.profile import Profiles
-from headstart_policy.selector import Scores, resume
+from headstart_policy.selector import NAMES, Scores, resume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ class Selection:
 
 
 def basis_of(policy: Policy, profile: Profile) -> str:
-    """Name the policy and the prices: under others, old costs say nothing of new ones.
+    """Name the policy, its candidates and the prices: under others, old costs mean nothing.
 
     The lead time is measured and moves; it changes what comes, not what the past has shown.
     """
@@ -65,7 +65,7 @@ def basis_of(policy: Policy, profile: Profile) -> str:
 @lru_cache(maxsize=8192)
 def _basis(digest: str, profile: Profile) -> str:
     prices = (profile.capacity, profile.capacity_noise, profile.capacity_correlation)
-    facts = (digest, profile.interval, *prices, *astuple(profile.objective))
+    facts = (digest, NAMES, profile.interval, *prices, *astuple(profile.objective))
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 

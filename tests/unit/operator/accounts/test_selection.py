@@ -156,7 +156,7 @@ def test_memory_is_bounded() -> None:
 
 def test_each_service_of_a_batch_gets_its_own_scores_and_sentence() -> None:
     dear = np.full((1, COUNT), 1e6)
-    dear[0, 5] = 0.0
+    dear[0, NAMES.index("margin x 1.15")] = 0.0
     certain = replace(
         LEFT,
         time=NOW - 60,
@@ -171,7 +171,7 @@ def test_each_service_of_a_batch_gets_its_own_scores_and_sentence() -> None:
     ]
     verdicts = decide_together(sights)
     followed = [verdict.decision.candidate for verdict in verdicts]
-    assert followed[:3] == ["network", "network x 1.05", "network"]
+    assert followed[:3] == ["network", "margin x 1.15", "network"]
     assert [verdict.decision.why is None for verdict in verdicts[:3]] == [True, False, True]
     widths = [v.selection.scores.asked.shape[2] for v in verdicts if v.selection]
     assert widths[:3] == [6, 6, 10]
