@@ -6,7 +6,7 @@ one batch of the very functions that the operator calls tick by tick.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,31 @@ if TYPE_CHECKING:
     from headstart_policy.guardrails import Guardrails
     from headstart_policy.types import Bools, Floats, Ints
     from headstart_training.simulator import World
+
+
+class Recorded(NamedTuple):
+    """What is known of the past that a load was recorded in, as an operator would have known it.
+
+    Each is of shape (N, T).
+    """
+
+    known: Bools
+    """Whether the rate is: nothing is learned of what was filled in."""
+    full: Bools
+    """Whether the fleet that ran was saturated, so that the rate is what was served."""
+    ready: Ints
+    """Replicas of that fleet; 0 where nobody knows."""
+    asked: Ints
+    """Replicas that it had asked for; 0 where nobody knows."""
+
+    def part(self, steps: slice) -> Recorded:
+        """Take some of the steps."""
+        return Recorded(
+            known=self.known[:, steps],
+            full=self.full[:, steps],
+            ready=self.ready[:, steps],
+            asked=self.asked[:, steps],
+        )
 
 
 def observations(world: World) -> Observation:
@@ -67,7 +92,11 @@ def network(world: World, policy: Policy, guardrails: Guardrails) -> Ints:
 
 
 def headstart(
-    world: World, policy: Policy, guardrails: Guardrails, before: World | None = None
+    world: World,
+    policy: Policy,
+    guardrails: Guardrails,
+    before: World | None = None,
+    recorded: Recorded | None = None,
 ) -> Ints:
     """Path of desired replicas as the operator serves the policy, shape (N, T).
 
@@ -80,6 +109,9 @@ def headstart(
     before
         The same services up to the first step, which the selector has watched; ``None``: it
         begins with its prior alone.
+    recorded
+        Of the steps of ``before``, then of those of ``world``; ``None``: all is known, and nothing
+        was saturated.
 
     Raises
     ------
@@ -88,14 +120,21 @@ def headstart(
     """
     if not policy.selects:
         return network(world, policy, guardrails)
-    scores = None
+    scores, passed = None, 0
     if before is not None:
-        _, scores = _followed(before, policy, guardrails, None)
-    return _followed(world, policy, guardrails, scores)[0]
+        passed = before.steps
+        then = recorded and recorded.part(slice(passed))
+        _, scores = _followed(before, policy, guardrails, None, then)
+    now = recorded and recorded.part(slice(passed, None))
+    return _followed(world, policy, guardrails, scores, now)[0]
 
 
 def _followed(
-    world: World, policy: Policy, guardrails: Guardrails, scores: Scores | None
+    world: World,
+    policy: Policy,
+    guardrails: Guardrails,
+    scores: Scores | None,
+    recorded: Recorded | None,
 ) -> tuple[Ints, Scores]:
     """Let the selector choose step by step among paths that are worked out at once."""
     if guardrails.behavior.horizon:
@@ -117,11 +156,12 @@ def _followed(
         _held(one.reshape(services, steps), lost, world.initial)
         for one in np.ascontiguousarray(asked.T)
     ]
+    known = np.isfinite(world.rates) if recorded is None else recorded.known
     chosen, scores = selector.passed_all(
         scores or Scores.begin(services, 1),
-        np.stack([_costs(world, path).T for path in paths], axis=2),
+        _costs(world, paths, recorded).transpose(1, 0, 2),
         (world.rates / world.profiles.capacity[:, None]).T,
-        np.isfinite(world.rates).T,
+        known.T,
         world.profiles,
         policy.prior,
     )
@@ -129,10 +169,24 @@ def _followed(
     return desired, scores
 
 
-def _costs(world: World, asked: Ints) -> Floats:
-    """Cost of a candidate's path, in replicas paid for an interval, shape (N, T)."""
+def _costs(world: World, paths: Sequence[Ints], recorded: Recorded | None) -> Floats:
+    """Cost of each candidate's path, in replicas paid for an interval, shape (N, T, C)."""
     unit = world.profiles.replica_cost * world.profiles.interval
-    costs: Floats = -settle(world, asked).dollars / unit[:, None]
+    played = [settle(world, path) for path in paths]
+    costs: Floats = np.stack([-one.dollars / unit[:, None] for one in played], axis=2)
+    if recorded is not None and recorded.full.any():
+        # As the operator prices them: nobody is given fewer than there were.
+        full = recorded.full
+        ready, asked = (
+            np.maximum(np.stack([path[full] for path in paths], axis=1), least[full][:, None])
+            for paths, least in (
+                ([one.ready for one in played], recorded.ready),
+                (paths, recorded.asked),
+            )
+        )
+        profiles = take_profiles(world.profiles, np.nonzero(full)[0])
+        cost = selector.price(world.rates[full], ready, asked, profiles)
+        costs[full] = selector.no_dearer_than_leaner(cost, ready)
     return costs
 
 

@@ -16,7 +16,7 @@ from headstart_policy.observation import WARMING_BINS, recent_peak
 from headstart_policy.selector import Scores
 from headstart_training.contest import Headstart, play
 from headstart_training.scenarios import draw
-from headstart_training.served import headstart, network
+from headstart_training.served import Recorded, headstart, network
 from headstart_training.settings import seed_day
 from tests.unit.policy.build import a_policy
 
@@ -73,6 +73,45 @@ def tick_by_tick(world: World, policy: Policy) -> Ints:
         desired.append(np.array([one.desired for one in decide(asked, situation)]))
         ready = np.full(services, 10**6)
     return np.stack(desired[1:], axis=1)
+
+
+def recorded_of(world: World, ready: int, full: slice) -> Recorded:
+    """Tell of a fixed fleet that was saturated in some steps, all of whose rates are known."""
+    flags = np.zeros(world.rates.shape, dtype=np.bool_)
+    flags[:, full] = True
+    fleet = np.where(flags, ready, 0)
+    return Recorded(np.ones_like(flags), flags, fleet, fleet)
+
+
+def test_a_saturated_recording_never_speaks_for_fewer_replicas() -> None:
+    """All the while the rate is what few replicas served; by itself it speaks for the leanest."""
+    world = seed_day(1, 600, 0)
+    policy = builtin()
+    always = recorded_of(world, 200, slice(None))
+    held = headstart(world, policy, GUARDRAILS, None, always)
+    np.testing.assert_array_equal(held, network(world, policy, GUARDRAILS))
+
+
+def test_nothing_is_learned_of_rates_that_were_filled_in() -> None:
+    world = seed_day(3, 600, 1)
+    policy = a_policy(seed=1, blind=True)
+    unknown = recorded_of(world, 0, slice(0))._replace(known=np.zeros_like(world.rates, dtype=bool))
+    held = headstart(world, policy, GUARDRAILS, None, unknown)
+    np.testing.assert_array_equal(held, network(world, policy, GUARDRAILS))
+    assert (headstart(world, policy, GUARDRAILS) != held).any()
+
+
+def test_what_was_recorded_is_told_of_the_steps_before_and_after() -> None:
+    """Of the first half all, of the second nothing: it is as if only the first had been seen."""
+    world = seed_day(2, 400, 2)
+    policy = a_policy(seed=0, blind=True)
+    known = np.concatenate([np.ones((2, 400)), np.zeros((2, 400))], axis=1).astype(bool)
+    nobody = np.zeros((2, 800), dtype=np.int64)
+    recorded = Recorded(known, np.zeros_like(known), nobody, nobody)
+    path = headstart(world, policy, GUARDRAILS, world, recorded)
+    blind = headstart(world, policy, GUARDRAILS, world, recorded._replace(known=~known))
+    assert (path != network(world, policy, GUARDRAILS)).any()
+    assert (path != blind).any()
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -53,7 +53,7 @@ def enter(
     """
     test = halves.test
     # Its selector has watched the tuning half, as an operator that ran then would have.
-    desired = served.headstart(test, policy, guardrails, halves.tuning)
+    desired = served.headstart(test, policy, guardrails, halves.tuning, halves.recorded)
     yield Entry(HEADSTART, desired, "as shipped")
     yield Entry(NETWORK, served.network(test, policy, guardrails), "as shipped, no selector")
     if current is not None:

@@ -90,7 +90,7 @@ def fronts(
 
     def told(hedge: float) -> Ints:
         before = _told(halves.tuning, hedge)
-        return served.headstart(_told(world, hedge), policy, guardrails, before)
+        return served.headstart(_told(world, hedge), policy, guardrails, before, halves.recorded)
 
     return Front(
         tuple(point(hedge, told(hedge)) for hedge in HEDGES),

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from headstart_training.backtest.services import DAY
+from headstart_training.backtest.actual import saturated
+from headstart_training.backtest.services import DAY, Actual
+from headstart_training.served import Recorded
 from headstart_training.settings import of_rates
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ class Halves(NamedTuple):
     """All of the tuning half is history."""
     counted: Bools
     """Steps of the test half whose rate is known, shape (T,): the others cost nobody anything."""
+    recorded: Recorded
+    """Of the steps of both, one after the other."""
 
 
 def split(service: Service, profile: Profile) -> Halves:
@@ -36,7 +40,20 @@ def split(service: Service, profile: Profile) -> Halves:
         tuning=play(service, profile, before, half),
         test=play(service, profile, half, len(service.rates)),
         counted=service.known[half:],
+        recorded=_recorded(service, profile.capacity).part(slice(before, None)),
     )
+
+
+def _recorded(service: Service, capacity: float) -> Recorded:
+    """Say what an operator would have known, of all steps."""
+    full = saturated(service, capacity)
+    nobody = np.zeros(len(full))
+    actual = service.actual or Actual(nobody, nobody)
+    ready, asked = (
+        np.where(full, np.nan_to_num(part), 0).astype(np.int64)[None]
+        for part in (actual.ready, actual.replicas)
+    )
+    return Recorded(service.known[None], full[None], ready, asked)
 
 
 def play(service: Service, profile: Profile, past: int, end: int) -> World:
