@@ -16,6 +16,7 @@ section 5.10; bootstrap of whole days, B. Efron, R. J. Tibshirani, An Introducti
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -296,18 +297,19 @@ def dollars_by_day(
 ) -> Floats:
     """Dollars of each day as the operator would serve the policy; unknown minutes do not count."""
     result = settle(world, served.headstart(world, policy, guardrails))
-    steps = per_day(service)
-    known = service.known[days[0] * steps : days[1] * steps]
-    dollars: Floats = np.where(known, result.dollars[0], 0.0).reshape(-1, steps).sum(axis=1)
+    starts = [first_step(service, day) for day in range(days[0], days[1] + 1)]
+    known = service.known[starts[0] : starts[-1]]
+    earned = np.where(known, result.dollars[0], 0.0)
+    dollars: Floats = np.add.reduceat(earned, np.array(starts[:-1]) - starts[0])
     return dollars
 
 
 def play_days(service: Service, profile: Profile, days: tuple[int, int]) -> World:
     """Play days of a service; all days before them are known."""
-    steps = per_day(service)
-    return play(service, profile, days[0] * steps, days[1] * steps)
+    first, end = (first_step(service, day) for day in days)
+    return play(service, profile, first, end)
 
 
-def per_day(service: Service) -> int:
-    """Steps of a day."""
-    return round(DAY / service.interval)
+def first_step(service: Service, day: int) -> int:
+    """First step that begins on a day: bins of seven minutes do not divide it."""
+    return math.ceil(day * DAY / service.interval - 1e-9)

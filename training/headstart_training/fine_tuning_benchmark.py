@@ -73,9 +73,9 @@ def measure(service: Service, setting: Setting | None = None, seed: int = 0) -> 
     default = artifact.builtin()
     profile = (setting or Setting()).profile(service)
     half, days = int(service.days) // 2, int(service.days)
-    per_day = fine_tuning.per_day(service)
     first = max(0, half - MOST_DAYS)
-    history = replace(service, rates=service.rates[first * per_day : half * per_day])
+    seen = slice(*(fine_tuning.first_step(service, day) for day in (first, half)))
+    history = replace(service, rates=service.rates[seen])
     outcome = fine_tuning.fine_tune(history, profile, default, GUARDRAILS, seed=seed)
     if not outcome.candidates:
         return None

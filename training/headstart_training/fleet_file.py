@@ -25,12 +25,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from kubernetes.utils.duration import parse_duration
 
-from headstart_policy.profile import Objective
+from headstart_policy.guardrails import Guardrails
+from headstart_policy.profile import Objective, Profile
+from headstart_training.backtest.services import LEAST_INTERVAL
 from headstart_training.backtest.setting import Setting
 from headstart_training.loads.pages import default_folder
 from headstart_training.loads.prometheus import PrometheusHistory, window
 from headstart_training.loads.session import Access
-from headstart_training.manifest import Source, to_object_name, to_target
+from headstart_training.manifest import MOST_REPLICAS, Source, to_object_name, to_target
 from headstart_training.service_training import CsvHistory, Job
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def _to_job(where: str, entry: Any, folder: Path) -> Job:
     name = entry["name"]
     where = f"{where} ({name})"
     try:
-        return Job(
+        job = Job(
             name=name,
             history=_history(where, entry, folder),
             target=to_target(entry.get("target", to_object_name(name))),
@@ -102,10 +104,20 @@ def _to_job(where: str, entry: Any, folder: Path) -> Job:
             min_replicas=entry.get("minReplicas", 1),
             max_replicas=entry.get("maxReplicas"),
         )
+        _require_bounds(job)
     except FleetError:
         raise
     except ValueError as error:
         raise FleetError(f"{where}: {error}") from error
+    return job
+
+
+def _require_bounds(job: Job) -> None:
+    """Refuse now what training would stumble over, when others have had their turn."""
+    setting = job.setting
+    anything = 1.0 if setting.capacity is None else setting.capacity
+    Profile(anything, setting.lead_time, LEAST_INTERVAL, setting.objective, seasons=())
+    Guardrails(MOST_REPLICAS if job.max_replicas is None else job.max_replicas, job.min_replicas)
 
 
 def _history(where: str, entry: dict[str, Any], folder: Path) -> History:

@@ -35,7 +35,7 @@ _DIGITS = Context(prec=6)
 # https://kubernetes.io/docs/reference/using-api/server-side-apply/
 _LARGEST_APPLIED = 256 * 1024
 _HOUR, _MINUTE = 3600, 60
-_MOST_REPLICAS = 100_000
+MOST_REPLICAS = 100_000
 # Requests/s per replica that the CRD allows.
 CAPACITY = (1e-3, 1e9)
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -98,9 +98,9 @@ def scaling_policy(
             f"target = {target.name!r}, must be the name of a workload: lower case letters, digits,"
             " - and . only, at most 253"
         )
-    if not 1 <= guardrails.max_replicas <= _MOST_REPLICAS:
+    if not 1 <= guardrails.max_replicas <= MOST_REPLICAS:
         raise ManifestError(
-            f"max_replicas = {guardrails.max_replicas}, must be in [1, {_MOST_REPLICAS}]"
+            f"max_replicas = {guardrails.max_replicas}, must be in [1, {MOST_REPLICAS}]"
         )
     prometheus = {"query": source.query}
     if source.address:

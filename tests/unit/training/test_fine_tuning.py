@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from headstart_training.fine_tuning import (
     dollars_by_day,
     fine_tune,
     multiplied,
+    play_days,
     split,
     weigh,
 )
@@ -40,6 +42,21 @@ def service(days: int, seed: int = 0) -> Service:
     phase = 2 * np.pi * np.arange(steps) * INTERVAL / DAY
     noise = np.random.default_rng(seed).normal(1.0, 0.02, steps)
     return Service("quiet", 100 * (1 + 0.5 * np.sin(phase)) * noise, INTERVAL, INTERVAL)
+
+
+@pytest.mark.parametrize("interval", [420.0, 600.0, 780.0])
+def test_every_step_is_of_one_day_whether_or_not_bins_divide_it(interval: float) -> None:
+    """206 bins of 7 minutes are more than a day: after 14 days some would be of no day at all."""
+    history = replace(
+        service(14), interval=interval, rates=np.full(math.ceil(14 * DAY / interval), 60.0)
+    )
+    profile = replace(PROFILE, interval=interval)
+    world = play_days(history, profile, (10, 14))
+    earned = dollars_by_day(world, artifact.builtin(), LIMITS, history, (10, 14))
+    assert earned.shape == (4,)
+    assert world.steps == math.ceil(14 * DAY / interval) - math.ceil(10 * DAY / interval)
+    # Each day earns what its steps do, one step more or less.
+    np.testing.assert_allclose(earned, earned.mean(), rtol=0.02)
 
 
 @given(st.integers(LEAST_DAYS, 400))

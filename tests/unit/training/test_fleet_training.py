@@ -74,6 +74,15 @@ def test_a_file_says_what_a_policy_says(fleet: Path) -> None:
         ("- {name: a, csv: a.csv, capacity: five}", "capacity = 'five', must be a number"),
         ("- {name: a, csv: a.csv, minReplicas: 1.5}", "minReplicas = 1.5, must be a whole"),
         ("- {name: a, csv: a.csv, leadTime: 5}", "leadTime = 5, must be a text"),
+        ("- {name: a, csv: a.csv, leadTime: 0s}", "(a): lead_time = 0, must be greater than 0"),
+        ("- {name: a, csv: a.csv, capacity: -5}", "(a): capacity = -5, must be greater than 0"),
+        ("- {name: a, csv: a.csv, capacity: .nan}", "(a): capacity = nan, must be finite"),
+        ("- {name: a, csv: a.csv, minReplicas: -1}", "(a): minReplicas = -1, must be in [0, "),
+        (
+            "- {name: a, csv: a.csv, minReplicas: 10, maxReplicas: 3}",
+            "(a): minReplicas = 10, must be in [0, 3]",
+        ),
+        ("- {name: a, csv: a.csv, maxReplicas: 0}", "(a): minReplicas = 1, must be in [0, 0]"),
         ("- {name: a, csv: a.csv, leadTime: soon}", "(a): Invalid duration format: soon"),
         (
             "- {name: a, csv: a.csv, objective: {slo: 100}}",
