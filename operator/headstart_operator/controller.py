@@ -231,12 +231,19 @@ class Controller:
             self._metrics.loop.crashes.inc()
             facts = service.facts(Problem("InternalError", f"{type(error).__name__}: {error}"))
         self._metrics.loop.lag.observe(max(0.0, self._clock() - due))
+        if facts is None:
+            _log.info("%s/%s: changed meanwhile: decided anew", *service.key)
+            return
         with suppress(ApiError):
             await self._tell(service, facts)
 
-    async def _tick(self, service: Service, instant: float) -> Facts:
-        """Observe, decide and apply for one policy."""
-        spec = service.spec
+    async def _tick(self, service: Service, instant: float) -> Facts | None:
+        """Observe, decide and apply for one policy; ``None``: it is another by now, and due anew.
+
+        Prometheus may take seconds to answer. A pause that came in between would be told of as
+        obeyed while the replicas are set.
+        """
+        spec, generation = service.spec, service.generation
         if spec is None:
             return service.facts(service.spec_problem)
         skew = self._api.skew()
@@ -264,6 +271,8 @@ class Controller:
         headroom = self._quotas.of(namespace, scale.path, existing, now)
         sight = service.sight(spec, scale, census, instant, headroom)
         verdict = await self._batcher.decide(sight)
+        if service.generation != generation:
+            return None
         demoted = demotion_of(verdict.scoring) if verdict.scoring else None
         self._recorder.decision(
             service.key, service.document, service.plan(spec), sight, verdict.decision, demoted

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart_policy.behavior import NO_LIMIT
+
 if TYPE_CHECKING:
     from headstart_policy.types import Floats, Ints
 
@@ -33,5 +35,8 @@ def reactive(rate: Floats, capacity: Floats, utilization: Floats | float) -> Int
 
 
 def ceil_replicas(demand: Floats) -> Ints:
-    """Round a demand up to whole replicas, forgiving float noise below a billionth."""
-    return np.ceil(demand - _SLACK).clip(min=0).astype(np.int64)
+    """Round a demand up to whole replicas, forgiving float noise below a billionth.
+
+    At most :data:`headstart_policy.behavior.NO_LIMIT`: 1e20 replicas would wrap to less than none.
+    """
+    return np.ceil(demand - _SLACK).clip(0, NO_LIMIT).astype(np.int64)

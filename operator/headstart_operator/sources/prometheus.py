@@ -37,6 +37,8 @@ MOST_ERROR_BYTES = 64 << 10
 LARGE_BYTES = 64 << 10
 # What a server says goes into a status, which etcd keeps.
 MOST_WORDS = 300
+# More requests/s than all of the world's web servers get together: no rate, but a broken query.
+MOST_RATE = 1e9
 # Queries in flight at one address; more wait, within their own time. As many as a Prometheus works
 # on at once (its --query.max-concurrency): with 8, answers that take 0.2 s would be 40 decisions a
 # second, where 1,000 policies at 15 s are 67.
@@ -70,6 +72,7 @@ class Reason(StrEnum):
     SEVERAL_SERIES = "SeveralSeries"
     NOT_A_NUMBER = "NotANumber"
     NEGATIVE = "NegativeRate"
+    ABSURD = "AbsurdRate"
     QUERY_ERROR = "QueryError"
     TOO_LARGE = "AnswerTooLarge"
     UNAUTHORIZED = "Unauthorized"
@@ -276,7 +279,7 @@ def _read(body: bytes, step: float, first: int, phase: float) -> dict[int, float
 
 
 def _usable(value: float | None) -> float:
-    return value if value is not None and math.isfinite(value) and value >= 0 else math.nan
+    return value if value is not None and 0 <= value <= MOST_RATE else math.nan
 
 
 def _problem(value: float | None) -> RateError | None:
@@ -292,6 +295,12 @@ def _problem(value: float | None) -> RateError | None:
     if value < 0:
         return RateError(
             Reason.NEGATIVE, f"the query returned {value:g}, must be at least 0 requests/s"
+        )
+    if value > MOST_RATE:
+        return RateError(
+            Reason.ABSURD,
+            f"the query returned {value:g}, must be at most {MOST_RATE:g} requests/s: divides it by"
+            " almost 0?",
         )
     return None
 

@@ -178,12 +178,25 @@ class Targets:
         try:
             self._api.patch(f"{scale.path}/scale", [unchanged, change], JSON_PATCH)
         except ApiError as error:
-            if error.status in {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}:
+            if error.status == HTTPStatus.CONFLICT or self._failed_test(error, scale):
                 raise TargetChangedError(str(error)) from error
             raise _target_error(error, scale.path) from error
         finally:
             # The watch may still vouch for what was before.
             self._known.pop(scale.path, None)
+
+    def _failed_test(self, error: ApiError, scale: Scale) -> bool:
+        """Whether a write failed since the replicas are others than they were.
+
+        A ValidatingAdmissionPolicy that refuses so many answers as a failed test does, with 422.
+        """
+        if error.status != HTTPStatus.UNPROCESSABLE_ENTITY:
+            return False
+        try:
+            document = self._api.get(f"{scale.path}/scale")
+        except ApiError:
+            return True
+        return int(document["spec"].get("replicas", 0)) != scale.replicas
 
     def who_set(self, scale: Scale, ref: TargetRef) -> tuple[Setter, str]:
         """Say who set the replicas last, as far as managedFields tell, and what would end it."""

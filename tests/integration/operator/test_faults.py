@@ -34,6 +34,7 @@ BAD_QUERIES = {
     "several": ("rate(requests_total[3s])", "SeveralSeries", "must be 1: wrap it in sum(...)"),
     "nan": (f"{rate_of('nan')} * 0 / 0", "NotANumber", "returned nan, must be a number"),
     "negative": (f"-{rate_of('negative')}", "NegativeRate", "must be at least 0"),
+    "absurd": (f"{rate_of('absurd')} / 1e-20", "AbsurdRate", "must be at most 1e+09"),
     "bad-promql": ("sum(rate(", "QueryError", "parse error"),
 }
 BAD_ARTIFACTS = {

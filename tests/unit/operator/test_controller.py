@@ -362,6 +362,7 @@ def test_someone_who_was_quicker_is_not_overwritten(play: Any) -> None:
 
         def changed(path: str, body: Any, content_type: str) -> dict[str, Any]:
             if path == SCALE:
+                stage.api.replicas = 7
                 raise ApiError(422, "test failed")
             return FakeApi.patch(stage.api, path, body, content_type)
 
@@ -370,6 +371,52 @@ def test_someone_who_was_quicker_is_not_overwritten(play: Any) -> None:
         assert stage.reason("Ready") == "Deciding"
         assert status["memory"]["contest"]["expected"] == 4
         assert "Scaled" not in {event["reason"] for event in stage.api.events}
+
+    play(scene)
+
+
+def test_an_admission_policy_that_refuses_so_many_is_no_one_who_was_quicker(play: Any) -> None:
+    """Both are answered with 422; taken for the other it would be tried for ever, in silence."""
+
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+
+        def refused(path: str, body: Any, content_type: str) -> dict[str, Any]:
+            if path == SCALE:
+                raise ApiError(422, "ValidatingAdmissionPolicy 'few' denied request")
+            return FakeApi.patch(stage.api, path, body, content_type)
+
+        stage.api.patch = refused  # type: ignore[method-assign]
+        await stage.tick()
+        assert stage.reason("Ready") == "TargetRefused"
+        assert "'few' denied request" in stage.api.events[-1]["message"]
+
+    play(scene)
+
+
+def test_a_pause_that_comes_while_a_decision_is_made_holds(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prometheus takes its time: the pause would be told of as obeyed, and more replicas run."""
+
+    async def scene(stage: Stage) -> None:
+        stage.upsert()
+        answer = FakeSource.rates
+
+        async def paused_meanwhile(self: FakeSource, query: str, gap: Gap, within: float) -> Answer:
+            paused = {"until": "2100-01-01T00:00:00Z", "by": "ana", "reason": "database"}
+            stage.upsert(generation=2, paused=paused)
+            return await answer(self, query, gap, within)
+
+        monkeypatch.setattr(FakeSource, "rates", paused_meanwhile)
+        await stage.tick()
+        assert stage.api.scaled() == []
+        assert "lastDecision" not in stage.service.status
+        monkeypatch.setattr(FakeSource, "rates", answer)
+        status = await stage.tick()
+        assert stage.api.scaled() == []
+        assert status["observedGeneration"] == 2
+        assert stage.reason("ScalingActive") == "Paused"
 
     play(scene)
 

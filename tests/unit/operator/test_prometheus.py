@@ -125,6 +125,7 @@ def test_a_policys_instants_come_later_by_its_phase(phase: float) -> None:
         ([[1500, "1"], [1515, "NaN"]], Reason.NOT_A_NUMBER),
         ([[1500, "1"], [1515, "+Inf"]], Reason.NOT_A_NUMBER),
         ([[1500, "1"], [1515, "-2"]], Reason.NEGATIVE),
+        ([[1500, "1"], [1515, "1e20"]], Reason.ABSURD),
     ],
 )
 def test_what_is_wrong_with_the_newest_rate(values: list[list[Any]], reason: Reason) -> None:
