@@ -269,13 +269,13 @@ class Controller:
             await self._work.blocking(self._quotas.look, namespace, scale.path, now)
         existing = min(scale.replicas, service.pods)
         headroom = self._quotas.of(namespace, scale.path, existing, now)
-        sight = service.sight(spec, scale, census, instant, headroom)
+        sight = service.sight(spec, history, scale, census, instant, headroom)
         verdict = await self._batcher.decide(sight)
         if service.generation != generation:
             return None
         demoted = demotion_of(verdict.scoring) if verdict.scoring else None
         self._recorder.decision(
-            service.key, service.document, service.plan(spec), sight, verdict.decision, demoted
+            service.key, service.document, history, sight, verdict.decision, demoted
         )
         facts = service.judged(sight, verdict, census)
         self._rehearse(service, sight, verdict)

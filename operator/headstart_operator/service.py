@@ -310,13 +310,17 @@ class Service:
     def sight(
         self,
         spec: Spec,
+        history: History,
         scale: Scale,
         census: Census,
         time: float,
         headroom: Headroom | None = None,
     ) -> Sight:
-        """Put together what the decision for the instant ``time`` rests on."""
-        history = self.plan(spec)
+        """Put together what the decision for the instant ``time`` rests on.
+
+        ``history`` is the one that was read for it: a start that was measured since may have moved
+        the lead time, and the history for that is yet to be read.
+        """
         profile = history.profile
         windows = history.windows(time)
         rate, age = history.newest(time)

@@ -20,6 +20,7 @@ from headstart_operator.service import Key, Service
 from headstart_operator.settings import Settings
 from headstart_operator.sources import pool, rate_reader
 from headstart_operator.sources.prometheus import Answer, RateError, Reason
+from headstart_operator.workloads.starts import Start, Stopwatch
 from headstart_policy import artifact
 from tests.unit.operator.test_resource import MINIMAL
 from tests.unit.policy.build import a_policy
@@ -417,6 +418,26 @@ def test_a_pause_that_comes_while_a_decision_is_made_holds(
         assert stage.api.scaled() == []
         assert status["observedGeneration"] == 2
         assert stage.reason("ScalingActive") == "Paused"
+
+    play(scene)
+
+
+def test_a_start_that_is_measured_meanwhile_is_no_loss_of_the_rate(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another lead time has another history, of which nothing was read when it is decided."""
+
+    async def scene(stage: Stage) -> None:
+        lost = {"after": "2m", "action": "Replicas", "replicas": 50}
+        stage.upsert(maxReplicas=100, guardrails={"onMetricLoss": lost})
+        before = await stage.tick()
+        planned = stage.service.lead_time
+        starts = iter([[Start("d-1", stage.clock.now - 60, 40.0)] * 5])
+        monkeypatch.setattr(Stopwatch, "measure", lambda *_: next(starts, []))
+        status = await stage.tick()
+        assert stage.service.lead_time != planned
+        assert stage.reason("RateAvailable") == "RateRead"
+        assert status["desiredReplicas"] == before["desiredReplicas"]
 
     play(scene)
 
