@@ -110,6 +110,7 @@ class Controller:
         metrics.loop.backfills.set_function(lambda: len(self._rates.backfills))
         self._teller = Teller(api, metrics, self._work, clock, settings.pod)
         self._ticks: Tasks = {}
+        self._writes: Tasks = {}
         self._rehearsals: Tasks = {}
         self._rehearsing = asyncio.Lock()
         # When the newest policy was first due.
@@ -397,7 +398,10 @@ class Controller:
         active = may and inactive is None
         if sight.spec.mode is Mode.AUTO and active and decision.desired != scale.replicas:
             try:
-                await self._work.blocking(self._targets.write, scale, decision.desired)
+                self._work.keep(
+                    self._writes, service.key, self._set(service, scale, decision.desired)
+                )
+                await asyncio.shield(self._writes[service.key])
                 carried_out = True
             except TargetChangedError:
                 _log.info("%s/%s: replicas changed meanwhile: next time", *service.key)
@@ -416,7 +420,6 @@ class Controller:
                     service, events.NORMAL, "Assisted", f"{floor}: {decision.reason}"
                 )
         if carried_out:
-            service.acted(scale, decision.desired)
             service.last_scale = sight.time
             direction = "up" if decision.desired > scale.replicas else "down"
             self._metrics.scalings.labels(*service.key, direction).inc()
@@ -451,6 +454,14 @@ class Controller:
             problem=facts.problem or inactive,
             last_scale=service.last_scale,
         )
+
+    async def _set(self, service: Service, scale: Scale, replicas: int) -> None:
+        """Set the replicas and note it, to the end: a policy that goes may want the old ones back.
+
+        Its tick ends at once, but a thread cannot be cancelled.
+        """
+        await self._work.blocking(self._targets.write, scale, replicas)
+        service.acted(scale, replicas)
 
     def _ordered(self, sight: Sight) -> Problem | None:
         """Say what people have ordered instead of the policy's decisions."""
@@ -496,6 +507,8 @@ class Controller:
         """Restore what a policy that has gone asked to be restored."""
         if self._switch.stopped is not None:
             return
+        if (write := self._writes.get(service.key)) is not None:
+            await asyncio.wait([write])
         what = await self._assistant.end(service, self._clock())
         if what is not None:
             self._teller.event(service, events.NORMAL, "Restored", f"the policy has gone: {what}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -632,6 +633,36 @@ def test_what_is_stopped_is_neither_scaled_nor_restored(play: Any) -> None:
         stage.controller.forget(KEY, "policy-16")
         await asyncio.gather(*stage.controller._work.others)
         assert len(stage.api.scaled()) == 1
+
+    play(scene)
+
+
+def test_a_policy_that_goes_while_it_scales_gets_its_replicas_back(play: Any) -> None:
+    """The thread that sets them cannot be cancelled: what it did has to be known to be undone."""
+
+    async def scene(stage: Stage) -> None:
+        stage.upsert(onDelete="Restore")
+        stage.api.managers = manager("headstart")
+        under_way, go_on = threading.Event(), threading.Event()
+        patch = stage.api.patch
+
+        def slowly(path: str, body: Any, content_type: str) -> dict[str, Any]:
+            if path == SCALE and not under_way.is_set():
+                under_way.set()
+                go_on.wait(10)
+            return patch(path, body, content_type)
+
+        stage.api.patch = slowly  # type: ignore[method-assign]
+        service = stage.service
+        ticks = stage.controller._ticks
+        stage.controller._work.keep(ticks, KEY, stage.controller._tick_safely(service, NOW))
+        await asyncio.to_thread(under_way.wait, 10)
+        stage.controller.forget(KEY, "policy-16")
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(*stage.controller._work.others)
+        assert stage.api.scaled()[0] != 4
+        assert stage.api.replicas == 4
 
     play(scene)
 
