@@ -33,7 +33,7 @@ def policy(cluster: Cluster, namespace: str) -> Iterator[dict[str, Any]]:
     yield _policy(cluster, namespace)
     cluster.helm("uninstall", RELEASE, IN, "--wait", "--timeout=60s", "--ignore-not-found")
     # What is left would belong to a release that is gone; other tests start without.
-    cluster.kubectl("delete", "crd", CRD, "--wait", "--timeout=30s")
+    cluster.kubectl("delete", "crd", CRD, "--ignore-not-found", "--wait", "--timeout=120s")
 
 
 def _policy(cluster: Cluster, namespace: str) -> dict[str, Any]:
@@ -88,5 +88,3 @@ def test_annotations_hand_over_the_crd_too(
     cluster.helm("uninstall", RELEASE, IN, "--wait", "--timeout=60s")
     with pytest.raises(ClusterError, match="NotFound"):
         _crd(cluster)
-    # For the fixture, which removes it.
-    cluster.kubectl("apply", "--server-side", "-f", ROOT / "manifests" / "crd")
