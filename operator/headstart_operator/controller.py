@@ -314,8 +314,13 @@ class Controller:
             raise TargetError("PodsUnreadable", f"pods cannot be listed: {error}") from error
         service.see_target(scale, now)
         service.pods = len(found)
+        await self._assistant.see(service, now)
         contest = service.memory.contest
-        if spec.mode is Mode.AUTO and contest.differs(scale.uid, scale.replicas):
+        left_to = service.left_to(spec)
+        # The changes of an autoscaler that has the workload to itself are no contest: counted, they
+        # would keep Headstart's hands off for hours after that one was deleted.
+        alone = left_to is None or not left_to.hands_off
+        if spec.mode is Mode.AUTO and alone and contest.differs(scale.uid, scale.replicas):
             # Killed between setting the replicas and noting it, we would suspect another.
             who, advice = await self._work.blocking(
                 self._targets.who_set, scale, spec.scale_target_ref
@@ -323,7 +328,7 @@ class Controller:
             if not who.ours:
                 service.contested(scale, str(who), now, advice)
         service.accept(scale, scale.replicas)
-        await self._assistant.see(service, now)
+        service.see_floor(now)
         service.take_stand(spec, self._other_policy(service, spec), now)
         if service.stopwatch is not None:
             service.measure(service.stopwatch.measure(found, now))

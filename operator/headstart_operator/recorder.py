@@ -124,6 +124,7 @@ def _situation(sight: Sight) -> dict[str, Any]:
     return {
         "rate": _number(sight.rate),
         "rateAge": _number(sight.rate_age),
+        "watched": _number(sight.watched),
         "historyLoaded": sight.history_loaded,
         "raiseOnly": sight.raise_only,
         "held": sight.held,

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from headstart_operator.accounts.selection import Selection
     from headstart_operator.batch import Verdict
-    from headstart_operator.rivals.autoscalers import Autoscaler
     from headstart_operator.workloads.pods import Census
     from headstart_operator.workloads.targets import Scale
     from headstart_policy.artifact import Policy
@@ -83,6 +82,8 @@ class Sight:
         Of one service.
     rate, rate_age
         Newest known rate, requests/s, and its age, s.
+    watched
+        Since when the policy is known, s.
     history_loaded
         Whether all of the past was read.
     raise_only
@@ -107,6 +108,7 @@ class Sight:
     observation: Observation
     rate: float
     rate_age: float
+    watched: float
     history_loaded: bool
     raise_only: str | None
     orders: Orders
@@ -240,6 +242,7 @@ class Service:
 
     def see_target(self, scale: Scale, now: float) -> None:
         """Note the replicas, and since when they are asked for."""
+        self.memory = replace(self.memory, contest=self.memory.contest.before(now))
         if self.memory.contest.uid != scale.uid or self.stopwatch is None:
             self.stopwatch = Stopwatch(since=now)
         if self.replicas != scale.replicas:
@@ -271,8 +274,11 @@ class Service:
         contest = self.memory.contest.contested_by(who, now, scale.replicas, advice)
         self.memory = replace(self.memory, contest=contest)
 
-    def see_floor(self, hpa: Autoscaler, now: float) -> None:
-        """Note that someone else has set an HPA's minReplicas, once for each time."""
+    def see_floor(self, now: float) -> None:
+        """In mode Assist, note that someone else has set the HPA's minReplicas, once each time."""
+        hpa = self.found.hpa
+        if self.spec is None or self.spec.mode is not Mode.ASSIST or hpa is None:
+            return
         change = assist.changed(hpa)
         if change is not None and change != self.floor_changed:
             contest = self.memory.contest.floor_contested_by(
@@ -290,12 +296,16 @@ class Service:
         hpa = self.found.hpa
         return hpa.least if spec.mode is Mode.ASSIST and hpa is not None else scale.replicas
 
+    def left_to(self, spec: Spec) -> contests.Stand | None:
+        """Say which autoscaler the workload is left to; only mode Auto gives way to one."""
+        if spec.mode is not Mode.AUTO:
+            return None
+        return contests.autoscaler(self.found, spec.min_replicas, spec.max_replicas)
+
     def take_stand(self, spec: Spec, other: contests.Stand | None, now: float) -> None:
         """Say how to stand to whoever else scales the workload; ``other`` is to another policy."""
         stands = (
-            contests.autoscaler(self.found, spec.min_replicas, spec.max_replicas)
-            if spec.mode is Mode.AUTO
-            else None,
+            self.left_to(spec),
             other,
             self.memory.contest.stand(self.lead_time, now),
         )
@@ -346,6 +356,7 @@ class Service:
             observation=observation,
             rate=rate,
             rate_age=age,
+            watched=time - self.noticed,
             history_loaded=history.loaded(time),
             raise_only=self._raise_only(),
             orders=orders,
@@ -523,6 +534,7 @@ def situation(
         current=np.array([sight.held for sight in sights], dtype=np.int64),
         rate=np.array([sight.rate for sight in sights]),
         rate_age=np.array([sight.rate_age for sight in sights]),
+        watched=np.array([sight.watched for sight in sights]),
         peak=recent_peak(observation),
         capacity=observation.profiles.capacity,
         history_loaded=np.array([sight.history_loaded for sight in sights], dtype=bool),

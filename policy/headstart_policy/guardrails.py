@@ -127,6 +127,9 @@ class Situation:
         What the namespace's quotas leave room for, ``None``: all; nothing means none.
     activations
         Of services that may sleep, ``None`` where they may not; nothing means none.
+    watched
+        Since when the rate is asked for, s, shape (N,): what has no age is lost for so long.
+        ``None``: for ever.
     """
 
     now: Floats
@@ -146,6 +149,7 @@ class Situation:
     pauses: Sequence[Pause | None] = ()
     quotas: Sequence[Headroom | None] = ()
     activations: Sequence[Activation | None] = ()
+    watched: Floats | None = None
 
     @cached_property
     def _distinct(self) -> tuple[list[Guardrails], Ints]:
@@ -187,7 +191,10 @@ class Situation:
     def long_lost(self) -> Bools:
         """Whether the rate is lost for longer than ``onMetricLoss.after``, shape (N,)."""
         after = self.settings(lambda limit: limit.metric_loss.after)
-        return self.lost & ~(self.rate_age <= after)
+        watched = np.inf if self.watched is None else self.watched
+        # Prometheus may be away when an operator starts: that is no loss since ever.
+        lost_for = np.where(np.isfinite(self.rate_age), self.rate_age, watched)
+        return self.lost & ~(lost_for <= after)
 
     @property
     def event_floor(self) -> Ints:
@@ -237,9 +244,10 @@ def metric_loss(desired: Ints, at: Situation) -> Verdict:
     held = np.maximum(at.current, target)
 
     def reason(i: int) -> str:
-        if not np.isfinite(at.rate_age[i]):
-            return "no rate is known yet: the replicas are held"
         what = at.limits[i].metric_loss.action if long[i] else LossAction.HOLD
+        if not np.isfinite(at.rate_age[i]):
+            held = what is LossAction.HOLD
+            return f"no rate is known yet: {'the replicas are held' if held else what}"
         return f"the newest rate is {at.rate_age[i]:.0f} s old: {what}, never fewer"
 
     after = np.where(lost, held, desired)

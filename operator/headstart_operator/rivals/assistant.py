@@ -62,14 +62,11 @@ class Assistant:
         self._cared = -math.inf
 
     async def see(self, service: Service, now: float) -> None:
-        """Bring a policy what autoscales its workload, and note who changed a raised floor."""
+        """Bring a policy what autoscales its workload."""
         if service.spec is None:
             return
         target = target_of(service.key.namespace, service.spec.scale_target_ref)
         service.found = await self._rivals.of(target, now)
-        hpa = service.found.hpa
-        if service.spec.mode is Mode.ASSIST and hpa is not None:
-            service.see_floor(hpa, now)
 
     async def raise_floor(self, service: Service, desired: int, now: float) -> Outcome:
         """Let the workload's HPA keep ``desired`` replicas at least."""

@@ -158,6 +158,10 @@ class Contest:
         times = (*self.times, now)[-STUBBORN:]
         return replace(self, times=times, message=message, advice=advice)
 
+    def before(self, now: float) -> Contest:
+        """Forget what lies ahead: the clock has been set back since."""
+        return replace(self, times=tuple(time for time in self.times if time <= now))
+
     def until(self, lead_time: float) -> float:
         """When the last change by someone else ceases to count, s since the epoch."""
         if not self.times:

@@ -81,6 +81,7 @@ def replay(
         current=np.array([s["held"] for s in at], dtype=np.int64),
         rate=np.array([number(s["rate"], np.nan) for s in at]),
         rate_age=np.array([number(s["rateAge"], np.inf) for s in at]),
+        watched=np.array([number(s["watched"], np.inf) for s in at]),
         peak=recent_peak(observation),
         capacity=observation.profiles.capacity,
         history_loaded=np.array([s["historyLoaded"] for s in at]),

@@ -32,6 +32,7 @@ def test_regret_does_not_grow_while_replicas_are_blocked(*, blocked: bool) -> No
         observation=an_observation(np.full((1, 300), 40.0), PROFILE, current=10),
         rate=40.0,
         rate_age=0.0,
+        watched=3600.0,
         history_loaded=True,
         raise_only=None,
         orders=Orders(),

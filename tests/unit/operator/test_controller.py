@@ -739,3 +739,61 @@ def test_only_another_series_forgets_the_history(play: Any) -> None:
         assert stage.service.history is None
 
     play(scene)
+
+
+def test_what_a_deleted_hpa_did_is_no_contest(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docs/moving-from-an-hpa.md ends: Headstart takes over when the HPA is deleted."""
+    hpa = {
+        "metadata": {"name": "checkout", "namespace": "shop", "uid": "h"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"},
+            "minReplicas": 2,
+            "maxReplicas": 50,
+        },
+    }
+    hpas = [hpa]
+
+    async def scene(stage: Stage) -> None:
+        answer = stage.api.get
+
+        def get(path: str, *, accept: str = "", **query: str) -> dict[str, Any]:
+            if path.endswith("horizontalpodautoscalers"):
+                return {"items": hpas}
+            return answer(path, accept=accept, **query)
+
+        monkeypatch.setattr(stage.api, "get", get)
+        stage.upsert()
+        for replicas in (5, 6, 7, 8):
+            stage.api.replicas = replicas
+            status = await stage.tick()
+            assert stage.reason("TargetContested") == "HorizontalPodAutoscaler"
+            assert status["memory"]["contest"]["times"] == []
+            assert stage.api.replicas == replicas
+        hpas.clear()
+        FakeSource.rate = 200.0
+        for _ in range(2):
+            await stage.tick()
+        assert stage.reason("TargetContested") != "ChangedByAnother"
+        assert stage.api.replicas > 8
+
+    play(scene)
+
+
+def test_a_rate_that_is_away_at_the_start_is_not_lost_since_ever(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        FakeSource.rate = RateError(Reason.TIMEOUT, "no answer")
+        loss = {"after": "2m", "action": "Replicas", "replicas": 50}
+        stage.upsert(guardrails={"onMetricLoss": loss}, maxReplicas=100)
+        begun = stage.clock.now
+        before = stage.api.replicas
+        status = await stage.tick()
+        assert "no rate is known yet: the replicas are held" in status["lastDecision"]["reason"]
+        while stage.clock.now - begun < 105.0:
+            assert stage.api.replicas == before
+            status = await stage.tick()
+        while stage.clock.now - begun < 240.0:
+            status = await stage.tick()
+        assert stage.api.replicas > before
+        assert "no rate is known yet: Replicas" in status["lastDecision"]["reason"]
+
+    play(scene)

@@ -86,6 +86,7 @@ class Service:
             observation=observation,
             rate=rate,
             rate_age=0.0 if math.isfinite(rate) else 10.0,
+            watched=3600.0,
             history_loaded=True,
             raise_only=None,
             orders=Orders(),

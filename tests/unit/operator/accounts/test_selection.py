@@ -49,6 +49,7 @@ def a_sight(selection: Selection | None, rates: float, **changes: Any) -> Sight:
         observation=an_observation(np.full((1, 300), rates), profile, current=10),
         rate=rates,
         rate_age=0.0,
+        watched=3600.0,
         history_loaded=True,
         raise_only=None,
         orders=Orders(),

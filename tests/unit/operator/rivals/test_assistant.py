@@ -48,6 +48,8 @@ class FakeApi(Api):
     def get(self, path: str, *, accept: str = "", **query: str) -> dict[str, Any]:
         """List it."""
         del accept, query
+        if path.endswith("/horizontalpodautoscalers/checkout"):
+            return self.hpa
         return {"items": [self.hpa] if "autoscaling" in path else []}
 
     def patch(self, path: str, body: Any, content_type: str) -> dict[str, Any]:
@@ -94,6 +96,11 @@ class Stage:
         service.update({"metadata": metadata, "spec": document})
         self.services[KEY] = service
         return service
+
+    async def see(self, service: Service, seconds: float = 0.0) -> None:
+        """Look at what autoscales a policy's workload, and at who set its floor."""
+        await self.assistant.see(service, NOW + seconds)
+        service.see_floor(NOW + seconds)
 
     async def care(self, seconds: float = 0.0, *, stopped: bool = False) -> None:
         """Look at the floors."""
@@ -186,14 +193,14 @@ def test_a_policys_end_gives_the_floor_back_at_once() -> None:
 def test_whoever_changes_the_hpa_in_the_same_moment_wins() -> None:
     async def scene(stage: Stage) -> None:
         service = stage.policy()
-        await stage.assistant.see(service, NOW)
+        await stage.see(service)
         stage.api.hpa["spec"]["minReplicas"] = 4
         outcome = await stage.assistant.raise_floor(service, 8, NOW)
         assert not outcome.carried_out
         assert stage.api.floor == 4
         # What it saw was too old: it looks again, and notes who.
-        await stage.assistant.see(service, NOW + 1)
-        await stage.assistant.see(service, NOW + 2)
+        await stage.see(service, 1)
+        await stage.see(service, 2)
         assert len(service.memory.contest.times) == 1
         outcome = await stage.assistant.raise_floor(service, 8, NOW + 2)
         assert (outcome.before, outcome.after) == (4, 8)
@@ -208,7 +215,7 @@ def test_who_is_told_thrice_leaves_the_hpa_as_its_owner_has_it() -> None:
         for k in range(3):
             stage.api.hpa["spec"]["minReplicas"] = 3
             stage.rivals.expire()
-            await stage.assistant.see(service, NOW + k)
+            await stage.see(service, k)
             assert service.spec
             service.take_stand(service.spec, None, NOW + k)
             outcome = await stage.assistant.raise_floor(service, 8, NOW + k)
@@ -222,7 +229,7 @@ def test_who_is_told_thrice_leaves_the_hpa_as_its_owner_has_it() -> None:
 def test_who_may_not_patch_is_told_what_to_grant() -> None:
     async def scene(stage: Stage) -> None:
         service = stage.policy()
-        await stage.assistant.see(service, NOW)
+        await stage.see(service)
         stage.api.failure = ApiError(403, "forbidden")
         outcome = await stage.assistant.raise_floor(service, 8, NOW)
         assert outcome.problem
@@ -232,10 +239,25 @@ def test_who_may_not_patch_is_told_what_to_grant() -> None:
     play(scene)
 
 
+def test_a_floor_that_an_admission_policy_refuses_was_not_changed_by_another() -> None:
+    """Both answer with 422, and to look again helps only where the HPA is another."""
+
+    async def scene(stage: Stage) -> None:
+        service = stage.policy()
+        await stage.see(service)
+        stage.api.failure = ApiError(422, "denied request: too many")
+        outcome = await stage.assistant.raise_floor(service, 8, NOW)
+        assert outcome.problem
+        assert outcome.problem.reason == "HpaRefused"
+        assert "too many" in outcome.problem.message
+
+    play(scene)
+
+
 def test_what_is_held_is_the_floor_and_not_the_fleet() -> None:
     async def scene(stage: Stage) -> None:
         service = stage.policy()
-        await stage.assistant.see(service, NOW)
+        await stage.see(service)
         assert service.spec
         hpa = service.found.hpa
         assert hpa
