@@ -250,8 +250,8 @@ class Controller:
         skew = self._api.skew()
         if abs(skew) > tolerance(FRESH_INTERVALS * spec.interval):
             return service.facts(_skewed(skew))
-        history = service.plan(spec)
         now = self._clock()
+        history = service.plan(spec, now)
         self._rates.ask_sli(service, spec, instant)
         rates, policy, seen = await asyncio.gather(
             self._rates.read(service, spec, history, instant),

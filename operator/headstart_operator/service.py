@@ -34,10 +34,10 @@ from headstart_operator.sources.prometheus import Reason
 from headstart_operator.workloads.rollouts import Ordering
 from headstart_operator.workloads.starts import Start, Stopwatch
 from headstart_policy import known_events
-from headstart_policy.features import load_of
 from headstart_policy.guardrails import FRESH_INTERVALS, Situation
 from headstart_policy.observation import Observation, recent_peak
 from headstart_policy.profile import Profiles
+from headstart_policy.windows import load_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ class Sight:
     rate, rate_age
         Newest known rate, requests/s, and its age, s.
     watched
-        Since when the policy is known, s.
+        For how long the rate has been asked for, s.
     history_loaded
         Whether all of the past was read.
     raise_only
@@ -215,11 +215,11 @@ class Service:
         """Lead time that is planned with, s; 0 without a spec."""
         return self.memory.lead_times.plan(self.spec.lead_time.default) if self.spec else 0.0
 
-    def plan(self, spec: Spec) -> History:
+    def plan(self, spec: Spec, now: float) -> History:
         """Return the history for the lead time that is planned with now."""
         profile = spec.profile(self.lead_time)
         if self.history is None or not _same_grids(self.history.profile, profile):
-            self.history = History(profile, self.phase)
+            self.history = History(profile, self.phase, begun=now)
         self.history.profile = profile
         return self.history
 
@@ -356,7 +356,7 @@ class Service:
             observation=observation,
             rate=rate,
             rate_age=age,
-            watched=time - self.noticed,
+            watched=max(0.0, time - history.begun),
             history_loaded=history.loaded(time),
             raise_only=self._raise_only(),
             orders=orders,

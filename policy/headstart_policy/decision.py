@@ -10,10 +10,11 @@ import numpy as np
 
 from headstart_policy import envelope, selector
 from headstart_policy.behavior import tolerated
-from headstart_policy.features import load_of, look
+from headstart_policy.features import look
 from headstart_policy.guardrails import FALLBACK_UTILIZATION, Situation, allowed, guard, undercut
 from headstart_policy.observation import recent_peak
 from headstart_policy.reactive import ceil_replicas, reactive
+from headstart_policy.windows import load_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +117,8 @@ class Decision:
 
 def recommend(policy: Policy, observation: Observation) -> Recommendation:
     """Ask the network of ``policy`` for N services in one batch."""
-    asked = policy.network.replicas(*look(observation))
+    seen = look(observation)
+    asked = policy.network.replicas(seen.features, seen.references)
     return Recommendation(
         candidate=[NETWORK] * len(observation),
         replicas=ceil_replicas(asked),

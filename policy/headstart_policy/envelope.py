@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart_policy.features import load_of
+from headstart_policy.windows import load_of
 
 if TYPE_CHECKING:
     from headstart_policy.observation import Observation

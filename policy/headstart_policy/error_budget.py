@@ -320,7 +320,8 @@ class Rehearsal:
         profile = hedged(self.profile, multiple)
         steps = min(LONGEST_REHEARSAL, len(self.rates) - 1)
         observation = self._observe(profile, steps)
-        asked = ceil_replicas(self.policy.network.replicas(*look(observation)))
+        seen = look(observation)
+        asked = ceil_replicas(self.policy.network.replicas(seen.features, seen.references))
         newest = self.rates[-steps - 1 : -1]
         situation = Situation(
             now=np.arange(steps, dtype=np.float64) * self.step,
@@ -357,16 +358,17 @@ class Rehearsal:
             now = np.arange(len(self.rates) - steps, len(self.rates), dtype=np.float64)
             lead = one.lead_time / self.step
             recent, roughness = look_back(sums, now, lead)
-            seasonal = look_around(sums, now, lead, echoes(one.seasons) / self.step)
+            seasonal, then = look_around(sums, now, lead, echoes(one.seasons) / self.step)
             extremes = look_far(sums, now, float(lead[0]))
-            self._seen.extend([recent, roughness, seasonal, extremes])
-        recent, roughness, seasonal, extremes = self._seen
+            self._seen.extend([recent, roughness, seasonal, then, extremes])
+        recent, roughness, seasonal, then, extremes = self._seen
         nothing = np.zeros(steps, dtype=np.int64)
         return Observation(
             profiles=Profiles(**{k: np.repeat(v, steps, axis=0) for k, v in vars(one).items()}),
             recent=recent,
             roughness=roughness,
             seasonal=seasonal,
+            seasonal_roughness=then,
             extremes=extremes,
             ready=nothing,
             warming=np.zeros((steps, WARMING_BINS), dtype=np.int64),

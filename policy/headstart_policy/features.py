@@ -7,11 +7,11 @@ replica serves, times are lead times, money is a ratio to the price of a replica
 from __future__ import annotations
 
 import hashlib
-from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from headstart_policy.base_stock import SPANS, base_stock, fleet_noise
 from headstart_policy.observation import (
     ECHOES,
     LEVELS,
@@ -21,132 +21,70 @@ from headstart_policy.observation import (
     SEASONAL_EDGES,
     WARMING_BINS,
 )
-from headstart_policy.series import LEAST_KNOWN
+from headstart_policy.windows import BEYOND, LEAST, NOW, most_of, sum_of, windows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from headstart_policy.base_stock import BaseStock
     from headstart_policy.observation import Observation
-    from headstart_policy.types import Bools, Floats, Ints
+    from headstart_policy.types import Floats, Ints
+    from headstart_policy.windows import ReplicaWindows
 
 # Log ratios beyond this (a factor of 20) carry no further information, only danger.
 LOG_LIMIT = 3.0
-# Rates are compared through their replicas plus a little: 0.01 against 0.02 replicas is no doubling
-# of anything.
-LEAST = 0.1
 # How many lead times back forecasts are judged, and over how many a top is looked for.
 SHORT, LONG = 4, 16
-# The columns of windows that lie between edges; the levels come after them.
-_RECENT, _SEASONAL = len(RECENT_EDGES) - 1, len(SEASONAL_EDGES) - 1
-# The window between SEASONAL_EDGES that starts at "the same moment, in a season before".
-_NOW = int(np.flatnonzero(SEASONAL_EDGES == 0.0)[0])
-# Lead times ahead that a decision of now is for, and the window that starts after them.
-_AHEAD = 2.0
-_BEYOND = int(np.flatnonzero(SEASONAL_EDGES == _AHEAD)[0])
-# What a policy gives in multiples of: see :func:`references`.
-REFERENCES = ("level", "mean", "top", "season")
-
-
-class Load(NamedTuple):
-    """The recent load of N services: what every ratio is relative to."""
-
-    level: Floats
-    """Mean rate over the last half lead time, requests/s, shape (N,); NaN: nothing known."""
-    demand: Floats
-    """Replicas that the level needs, before any margin, shape (N,)."""
-
-
-def load_of(observation: Observation) -> Load:
-    """Reduce the recent windows to the level; where the newest are unknown, to the next ones."""
-    levels, known = _fill(_levels(observation.recent))
-    level = np.where(known > 0, levels[:, 0], np.nan)
-    return Load(level, level / observation.profiles.capacity)
-
-
-def _levels(recent: Floats) -> Floats:
-    """Take the levels; the newest from shorter windows where half a lead time is not yet known.
-
-    A service whose first rate came a moment ago has a rate, and no reason to be taken for idle.
-    """
-    levels = recent[:, _RECENT:]
-    young = np.isnan(levels[:, 0])
-    if not young.any():
-        return levels
-    shorter, known = _fill(recent[young, :_RECENT])
-    levels = levels.copy()
-    levels[young, 0] = np.where(known > 0, shorter[:, 0], np.nan)
-    return levels
-
-
-class _Windows(NamedTuple):
-    """Windows of N services in replicas, holes filled from their neighbours; 0 without any."""
-
-    recent: Floats
-    """Between the edges, shape (N, 8)."""
-    levels: Floats
-    """Half a lead time each, one lead time apart, shape (N, 17)."""
-    seasonal: Floats
-    """Between the edges around the echoes, shape (N, 3, 8)."""
-    seasonal_levels: Floats
-    """Before the echoes, shape (N, 3, 17)."""
-    known: Bools
-    """Whether enough of an echo is known, shape (N, 3)."""
-    levels_known: Bools
-    """Whether enough of what was before an echo is known, shape (N, 3)."""
-
-
-def _windows(observation: Observation) -> _Windows:
-    capacity = observation.profiles.capacity
-    recent = observation.recent / capacity[:, None]
-    seasonal = observation.seasonal / capacity[:, None, None]
-    ahead, before = _fill(seasonal[..., :_SEASONAL]), _fill(seasonal[..., _SEASONAL:])
-    return _Windows(
-        recent=_fill(recent[:, :_RECENT]).windows,
-        levels=_fill(_levels(recent)).windows,
-        seasonal=ahead.windows,
-        seasonal_levels=before.windows,
-        # A restart of Prometheus leaves a hole of a few windows, and a season that vanished for
-        # one would drop the replicas that it asked for.
-        known=ahead.known >= LEAST_KNOWN,
-        levels_known=before.known >= LEAST_KNOWN,
-    )
+# What a policy gives in multiples of: see :func:`_references`.
+REFERENCES = (
+    "level",
+    "mean",
+    "top",
+    "season",
+    *(f"steady[{span}]" for span in SPANS),
+    "spread",
+    "spread_then",
+)
 
 
 class Look(NamedTuple):
-    """What a network is asked with."""
+    """What a network is asked with, and what the selector compares it with."""
 
     features: Floats
     """The columns of :data:`NAMES`, always finite, shape (N, F)."""
     references: Floats
-    """What it gives in multiples of, in replicas, shape (N, 4)."""
+    """What it gives in multiples of, in replicas, shape (N, R)."""
+    stock: BaseStock
+    """What an order-up-to rule stands on."""
 
 
 def look(observation: Observation) -> Look:
     """Read features and references of N services off the same windows."""
-    windows = _windows(observation)
-    return Look(_features(observation, windows), _references(windows))
+    windows = windows_of(observation)
+    stock = base_stock(observation, windows)
+    return Look(_features(observation, windows, stock), _references(windows, stock), stock)
 
 
-def references(observation: Observation) -> Floats:
-    """Work out what a policy gives in multiples of, in replicas, shape (N, 4).
+def _references(windows: ReplicaWindows, stock: BaseStock) -> Floats:
+    """Work out :data:`REFERENCES`, shape (N, R).
 
     The level of now; the mean over 32 lead times, which a moment of silence does not take to 0; the
-    highest level of 16 lead times; and the highest window of the two lead times that came next in
-    the season before (the level, where that is not known).
+    highest level of 16 lead times; the highest window of the two lead times that came next in the
+    season before (the level, where that is not known); and what a base stock stands on: levels
+    moved as the seasons moved, and how far samples and capacities stray, now and then.
     """
-    return _references(_windows(observation))
-
-
-def _references(windows: _Windows) -> Floats:
     level = windows.levels[:, 0]
     spans = np.diff(RECENT_EDGES)
-    ahead = _most(windows.seasonal[:, 0, _NOW:_BEYOND])
+    ahead = most_of(windows.seasonal[:, 0, NOW:BEYOND])
     return np.stack(
         [
             level,
-            _sum(windows.recent * (spans / spans.sum())),
-            _most(windows.levels),
+            sum_of(windows.recent * (spans / spans.sum())),
+            most_of(windows.levels),
             np.where(windows.known[:, 0], ahead, level),
+            *stock.steady.T,
+            stock.spread,
+            stock.spread_then,
         ],
         axis=1,
     )
@@ -154,16 +92,14 @@ def _references(windows: _Windows) -> Floats:
 
 def features(observation: Observation) -> Floats:
     """Compute the columns of :data:`NAMES` for N services; always finite."""
-    return _features(observation, _windows(observation))
+    return look(observation).features
 
 
-def _features(observation: Observation, windows: _Windows) -> Floats:
+def _features(observation: Observation, windows: ReplicaWindows, stock: BaseStock) -> Floats:
     profiles = observation.profiles
     demand = windows.levels[:, :1]
     size = demand + LEAST
     sigma = np.sqrt(np.nan_to_num(observation.roughness) / 2) / profiles.capacity[:, None]
-    independent = (1 - profiles.capacity_correlation[:, None]) / np.maximum(demand, 1.0)
-    fleet_noise = np.sqrt(independent + profiles.capacity_correlation[:, None])
     # A fleet's margin costs its size, a violation costs the same for every fleet.
     stake = (profiles.violation_cost / profiles.replica_cost)[:, None]
     worth = profiles.request_value * profiles.capacity / profiles.replica_cost
@@ -171,8 +107,8 @@ def _features(observation: Observation, windows: _Windows) -> Floats:
     columns = [
         _log(windows.recent + LEAST, size),
         _misses(windows.levels, np.ones_like(windows.levels)),
-        _log(_most(windows.levels[:, : SHORT + 1])[:, None] + LEAST, size),
-        _log(_most(windows.levels)[:, None] + LEAST, size),
+        _log(most_of(windows.levels[:, : SHORT + 1])[:, None] + LEAST, size),
+        _log(most_of(windows.levels)[:, None] + LEAST, size),
         *(_echo(windows, echo) for echo in range(len(ECHOES))),
         np.clip(sigma / size, 0.0, LOG_LIMIT),
         1.0 / (1.0 + demand),
@@ -180,12 +116,16 @@ def _features(observation: Observation, windows: _Windows) -> Floats:
         np.log10(1.0 + stake / (demand + 1.0)) / 4,
         np.log10(1.0 + worth[:, None]),
         -np.log10(1.0 - profiles.slo[:, None]) / 4,
-        profiles.capacity_noise[:, None] * fleet_noise,
+        fleet_noise(profiles, windows.levels[:, 0])[:, None],
         np.clip(profiles.interval / profiles.lead_time, 0.0, 1.0)[:, None],
         _log(_column(observation.ready) + 0.5, demand + 0.5),
         _log(_column(asked) + 0.5, demand + 0.5),
         np.clip(observation.warming / (1.0 + demand), 0.0, LOG_LIMIT),
         _extremes(observation, size),
+        _log(stock.steady + LEAST, size),
+        np.clip(stock.spread[:, None] / size, 0.0, LOG_LIMIT),
+        np.clip(stock.spread_then[:, None] / size, 0.0, LOG_LIMIT),
+        np.clip(stock.disagreement[:, None], 0.0, LOG_LIMIT),
     ]
     matrix: Floats = np.concatenate(columns, axis=1, dtype=np.float64)
     if np.isfinite(matrix).all():
@@ -212,25 +152,25 @@ def _misses(levels: Floats, shape: Floats) -> Floats:
     return np.stack(
         [
             miss[:, 0],
-            _sum(miss[:, :SHORT]) / SHORT,
-            np.sqrt(_sum(square[:, :SHORT]) / SHORT),
-            np.sqrt(_sum(square) / LONG),
-            _most(miss),
+            sum_of(miss[:, :SHORT]) / SHORT,
+            np.sqrt(sum_of(square[:, :SHORT]) / SHORT),
+            np.sqrt(sum_of(square) / LONG),
+            most_of(miss),
         ],
         axis=1,
     )
 
 
-def _echo(windows: _Windows, echo: int) -> Floats:
+def _echo(windows: ReplicaWindows, echo: int) -> Floats:
     """Compare what came next in a season before with that moment, that moment with now.
 
     And say how well the season foretold the last lead times. All 0 where it is not known.
     """
     known = windows.known[:, echo, None]
     then = windows.seasonal[:, echo] + LEAST
-    moment = then[:, _NOW - 1, None]
+    moment = then[:, NOW - 1, None]
     ahead = _log(then, moment)
-    ahead[:, _NOW - 1] = _log(windows.levels[:, :1] + LEAST, moment)[:, 0]
+    ahead[:, NOW - 1] = _log(windows.levels[:, :1] + LEAST, moment)[:, 0]
     misses = _misses(windows.levels, windows.seasonal_levels[:, echo] + LEAST)
     return np.concatenate(
         [
@@ -260,40 +200,6 @@ def _extremes(observation: Observation, size: Floats) -> Floats:
     )
 
 
-class _Filled(NamedTuple):
-    """Windows without holes."""
-
-    windows: Floats
-    """An unknown one is the known one before it in its row, or else after it; 0 without any."""
-    known: Floats
-    """Share of each row that was known."""
-
-
-def _fill(windows: Floats) -> _Filled:
-    missing, width = np.isnan(windows), windows.shape[-1]
-    # Where the last axis is short this is five times as fast as count_nonzero.
-    count = width - np.einsum("...k->...", missing.view(np.int8))
-    filled = np.where(missing, 0.0, windows)
-    # Most rows are known, or are a season that is not known at all: there is nothing to fill.
-    gaps = (count > 0) & (count < width)
-    if gaps.any():
-        known = ~missing[gaps]
-        before = np.maximum.accumulate(np.where(known, np.arange(width), -1), axis=-1)
-        source = np.where(before >= 0, before, known.argmax(axis=-1)[..., None])
-        filled[gaps] = np.take_along_axis(windows[gaps], source, axis=-1)
-    return _Filled(filled, count / width)
-
-
-def _sum(columns: Floats) -> Floats:
-    """Sum the columns one by one: numpy's own order depends on how many rows there are."""
-    return reduce(np.add, columns.T)
-
-
-def _most(columns: Floats) -> Floats:
-    """Take the largest of the columns: numpy's own way is for long rows, and these are short."""
-    return reduce(np.maximum, columns.T)
-
-
 def _column(counts: Ints) -> Floats:
     return counts.astype(np.float64)[:, None]
 
@@ -304,7 +210,7 @@ def _log(value: Floats, base: Floats) -> Floats:
 
 def _names() -> tuple[str, ...]:
     windows = [f"{edge:+g}" for edge in SEASONAL_EDGES[:-1]]
-    windows[_NOW - 1] = "now/then"
+    windows[NOW - 1] = "now/then"
     misses = ("newest", f"mean{SHORT}", f"rms{SHORT}", f"rms{LONG}", f"most{LONG}")
     echoes = [f"season{season + 1}x{times}" for season, times in ECHOES]
     return (
@@ -333,10 +239,12 @@ def _names() -> tuple[str, ...]:
         "asked",
         *(f"warming[{k}]" for k in range(WARMING_BINS)),
         *EXTREMES,
+        *FORECAST,
     )
 
 
 EXTREMES = ("day_top", "day_rise", "since_rise")
+FORECAST = (*REFERENCES[-len(SPANS) - 2 :], "disagreement")
 NAMES = _names()
 # The columns that tell of the fleet; the others tell of the load and the profile.
 FLEET = tuple(
@@ -354,4 +262,8 @@ def schema_of(names: Sequence[str]) -> str:
 SCHEMA = schema_of(NAMES)
 # What can be served, and of how many columns it is: new ones come last, and a policy from before
 # them looks at those that it knows.
-SCHEMAS = {SCHEMA: len(NAMES), schema_of(NAMES[: -len(EXTREMES)]): len(NAMES) - len(EXTREMES)}
+_WITHOUT_FORECAST = len(NAMES) - len(FORECAST)
+SCHEMAS = {
+    schema_of(NAMES[:columns]): columns
+    for columns in (len(NAMES), _WITHOUT_FORECAST, _WITHOUT_FORECAST - len(EXTREMES))
+}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart_policy.features import LEAST, load_of
 from headstart_policy.observation import ECHOES, SEASONAL_EDGES
+from headstart_policy.windows import LEAST, load_of
 
 if TYPE_CHECKING:
     from headstart_policy.observation import Observation

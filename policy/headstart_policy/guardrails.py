@@ -128,8 +128,8 @@ class Situation:
     activations
         Of services that may sleep, ``None`` where they may not; nothing means none.
     watched
-        Since when the rate is asked for, s, shape (N,): what has no age is lost for so long.
-        ``None``: for ever.
+        For how long the rate has been asked for, s, shape (N,): one that has no age is lost for as
+        long. ``None``: for ever.
     """
 
     now: Floats
@@ -246,8 +246,8 @@ def metric_loss(desired: Ints, at: Situation) -> Verdict:
     def reason(i: int) -> str:
         what = at.limits[i].metric_loss.action if long[i] else LossAction.HOLD
         if not np.isfinite(at.rate_age[i]):
-            held = what is LossAction.HOLD
-            return f"no rate is known yet: {'the replicas are held' if held else what}"
+            holds = what is LossAction.HOLD
+            return f"no rate is known yet: {'the replicas are held' if holds else what}"
         return f"the newest rate is {at.rate_age[i]:.0f} s old: {what}, never fewer"
 
     after = np.where(lost, held, desired)

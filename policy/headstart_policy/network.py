@@ -53,6 +53,10 @@ def to_replicas(multiples: Floats, references: Floats, least: float, most: float
     What training plays is what is served.
     """
     bounded = np.exp(np.clip(multiples, np.log(least), np.log(most)))
-    exact = (bounded * references[:, : bounded.shape[1]]).sum(axis=1)
-    rounded: Floats = np.round(exact * REPLICA_GRID) / REPLICA_GRID
+    return on_grid((bounded * references[:, : bounded.shape[1]]).sum(axis=1))
+
+
+def on_grid(replicas: Floats) -> Floats:
+    """Round to 1/1024 of a replica, so that the last bits of a sum do not cost a whole one."""
+    rounded: Floats = np.round(replicas * REPLICA_GRID) / REPLICA_GRID
     return rounded

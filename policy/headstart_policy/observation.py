@@ -48,6 +48,8 @@ PEAK_WINDOWS = np.flatnonzero(RECENT_WINDOWS[:, 0] >= -2.0)  # noqa: PLR2004
 RISE_WINDOWS = ((-0.5, 0.0), (-1.5, -1.0))
 # Windows for the noise estimate, lead times before now.
 NOISE_WINDOWS = np.array([2.0, 8.0, 32.0])
+# The window for the noise around a moment in a season before: it is how noisy the hour to come is.
+THEN_WINDOW = (-8.0, 8.0)
 # Lead times over which extremes are remembered: a day, where a lead time is five minutes. At night
 # a flash crowd of the size of the day's is a multiple of all that the windows above still hold.
 MEMORY = 288.0
@@ -81,6 +83,9 @@ class Observation:
         shape (N, 3).
     seasonal
         Mean rate of ``SEASONAL_WINDOWS`` around the moments of ``ECHOES``, shape (N, 3, 25).
+    seasonal_roughness
+        Mean squared difference of neighbouring samples over ``THEN_WINDOW`` around the moments of
+        ``ECHOES``, (requests/s)^2, shape (N, 3).
     extremes
         Over ``MEMORY``: the highest level and its largest rise within a lead time, both in
         requests/s, and the lead times since the last rise of half that; shape (N, 3).
@@ -97,6 +102,7 @@ class Observation:
     recent: Floats
     roughness: Floats
     seasonal: Floats
+    seasonal_roughness: Floats
     extremes: Floats
     ready: Ints
     warming: Ints
@@ -183,18 +189,28 @@ def look_back(rates: CumulativeRates, now: Floats, lead_time: Floats) -> tuple[F
     return rates.means(windows[..., 0], windows[..., 1]), rates.roughness(starts, ends)
 
 
-def look_around(rates: CumulativeRates, now: Floats, lead_time: Floats, ago: Floats) -> Floats:
-    """Read the windows around the same moment in the seasons before.
+def look_around(
+    rates: CumulativeRates, now: Floats, lead_time: Floats, ago: Floats
+) -> tuple[Floats, Floats]:
+    """Read the windows around the same moment in the seasons before, and the noise there.
 
     Parameters are those of :func:`look_back`; ``ago`` is how many samples ago the moments were,
     shape (N, A), NaN where there is none (:func:`echoes`). A season shorter than the windows ahead
     would look into the future; those windows are unknown.
+
+    Returns
+    -------
+    ``seasonal`` and ``seasonal_roughness`` of an :class:`Observation`.
     """
     moments = now[:, None] - np.where(np.isfinite(ago), ago, _NEVER)
     windows = moments[..., None, None] + SEASONAL_WINDOWS * lead_time[:, None, None, None]
     starts, ends = windows[..., 0], windows[..., 1]
     means = rates.means(starts.reshape(len(now), -1), ends.reshape(len(now), -1))
-    return np.where(ends <= now[:, None, None], means.reshape(ends.shape), np.nan)
+    first, last = (moments + edge * lead_time[:, None] for edge in THEN_WINDOW)
+    return (
+        np.where(ends <= now[:, None, None], means.reshape(ends.shape), np.nan),
+        np.where(last <= now[:, None], rates.roughness(first, last), np.nan),
+    )
 
 
 def look_far(rates: CumulativeRates, moments: Floats, lead_time: float) -> Floats:

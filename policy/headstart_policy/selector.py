@@ -3,16 +3,17 @@
 No decision changes the load, so every interval that passed prices every candidate, tried or not:
 what it would have asked for, what would have been ready, what that would have cost. The selector
 follows the leader. Candidates are the policy's network with more or less of its margin, at several
-hedges, and the reactive formula, so a policy that suits a service badly is corrected, hedged, or
-given up, on the evidence of that service.
+hedges, halfway to an order-up-to rule, and the reactive formula, so a policy that suits a service
+badly is corrected, hedged, or given up, on the evidence of that service.
 
 All candidates are priced as the guardrails would have let them pass. An interval in which the
 fleet was saturated never speaks for fewer replicas: its recorded rate is what was served, not what
 came.
 
 Source: the hindsight of problems with exogenous inputs, Sinclair et al. 2023, Hindsight Learning
-for MDPs with Exogenous Inputs; following a discounted leader, Cesa-Bianchi and Lugosi 2006,
-Prediction, Learning, and Games, sections 2.11 and 4.3.
+for MDPs with Exogenous Inputs; the mean of two forecasts, Bates and Granger 1969, The Combination
+of Forecasts; following a discounted leader, Cesa-Bianchi and Lugosi 2006, Prediction, Learning, and
+Games, sections 2.11 and 4.3.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 from headstart_policy.behavior import NO_LIMIT
 from headstart_policy.features import REFERENCES, look
 from headstart_policy.guardrails import FRESH_INTERVALS
+from headstart_policy.network import on_grid
 from headstart_policy.observation import recent_peak
 from headstart_policy.physics import expected_outcome
 from headstart_policy.profile import Profiles
@@ -41,14 +43,18 @@ if TYPE_CHECKING:
 # Multiples of the network's margin, which is what it asks for above the level of now. The network
 # sets it wider where a load is noisy; a multiple of all that it asks for would take as much from a
 # calm hour, whose margin is one replica, as from a wild one, whose margin is ten.
-MARGINS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3)
+MARGINS = (0.6, 0.8, 0.9, 1.0, 1.15, 1.3)
 # Multiples of all that it asks for, where it was taught too little of a service's like.
 HEDGES = (1.1, 1.2, 1.35, 1.6, 2.0)
+# Standard deviations of safety stock in a base stock, with which the network goes halves: what the
+# two of them miss is not the same, and their mean misses less than either (Bates and Granger 1969).
+DEVIATIONS = (4.0, 4.5, 5.0, 6.0)
 # Utilisations of the reactive formula.
 UTILIZATIONS = (0.5, 0.7)
 NAMES = (
     *(f"margin x {margin:g}" if margin != 1 else "network" for margin in MARGINS),
     *(f"network x {hedge:g}" for hedge in HEDGES),
+    *(f"half base stock {deviations:g}" for deviations in DEVIATIONS),
     *(f"reactive at {utilization:.0%}" for utilization in UTILIZATIONS),
 )
 NETWORK = MARGINS.index(1.0)
@@ -56,7 +62,7 @@ _LEVEL = REFERENCES.index("level")
 # Lead times after which what was learned counts half: a week at a lead time of 5 minutes.
 HALF_LIFE = 2000.0
 # The leader must be better by this share of the mean fleet, so that equals do not take turns.
-MARGIN = 0.005
+MARGIN = 0.01
 # A rate of this share of what is ready may have been cut off.
 SATURATED = 0.95
 # Beyond this, costs leave the floats, and nothing is ever beaten.
@@ -107,38 +113,44 @@ class Prior:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Prior:
-        """Read what :meth:`to_json` wrote.
+        """Read what :meth:`to_json` wrote, in this version or an earlier one.
+
+        What an earlier one did not know as a candidate is believed as :data:`BELIEF` has it, beside
+        what the document says of its network.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            The document holds no prior, or that of other candidates.
+            The document holds no prior, or that of candidates that there never were.
         """
         costs = document["costs"]
-        if set(costs) == set(_NAMES_0_2):
-            return cls(BELIEF.costs, float(document["lead_times"]))
-        if set(costs) != set(NAMES):
-            raise ValueError(f"a prior has costs of {sorted(costs)}, must have {sorted(NAMES)}")
-        return cls(tuple(float(costs[name]) for name in NAMES), float(document["lead_times"]))
+        if unknown := set(costs) - set(NAMES) - set(_RETIRED):
+            raise ValueError(f"a prior has costs of {sorted(unknown)}, must be of {sorted(NAMES)}")
+        own = float(costs[NAMES[NETWORK]])
+        believed = zip(NAMES, BELIEF.costs, strict=True)
+        return cls(
+            tuple(float(costs.get(name, own + cost)) for name, cost in believed),
+            float(document["lead_times"]),
+        )
 
 
 # The network is believed until a service shows otherwise; a hedge costs what it wastes, and a
-# margin is about an eighth of what is asked for. Four days at a lead time of 5 minutes: after
+# margin is about an eighth of what is asked for. Six days at a lead time of 5 minutes: after
 # fewer, one spike that was missed, or a day without any, speaks louder than all that the network
 # has learned of them.
 BELIEF = Prior(
     costs=(
         *(0.06 * abs(math.log(margin)) for margin in MARGINS),
         *(0.5 * abs(math.log(hedge)) for hedge in HEDGES),
+        *(0.02 for _ in DEVIATIONS),
         *(0.25 for _ in UTILIZATIONS),
     ),
-    lead_times=1200.0,
+    lead_times=1800.0,
 )
-# The candidates that files of 0.2 have a prior of: those that are no more need none.
-_NAMES_0_2 = (
-    "network",
-    *(f"network x {hedge:g}" for hedge in (0.9, 0.95, 0.975, 1.025, 1.05, *HEDGES)),
-    *NAMES[-len(UTILIZATIONS) :],
+# What were candidates once: files from then have a prior of them, which nobody needs any more.
+_RETIRED = (
+    *(f"network x {hedge:g}" for hedge in (0.9, 0.95, 0.975, 1.025, 1.05)),
+    *(f"margin x {margin:g}" for margin in (0.5, 0.7)),
 )
 
 
@@ -283,16 +295,17 @@ class Fleet(NamedTuple):
 
 
 def propose(network: Network, observation: Observation) -> Ints:
-    """Ask a network with all margins and hedges, and the reactive formula, shape (N, C)."""
+    """Ask all candidates, in the order of :data:`NAMES`, shape (N, C)."""
     seen = look(observation)
-    exact = network.replicas(*seen)[:, None]
+    exact = network.replicas(seen.features, seen.references)[:, None]
     # Where it asks for less than the level, since it will fall, there is no margin to change.
     margin = np.maximum(exact - seen.references[:, [_LEVEL]], 0.0)
     others = exact + (np.array(MARGINS) - 1.0) * margin
-    hedged = ceil_replicas(np.concatenate([others, exact * np.array(HEDGES)], axis=1))
+    halves = (exact + seen.stock.order_up_to(np.array(DEVIATIONS))) / 2
+    asked = np.concatenate([others, exact * np.array(HEDGES), halves], axis=1)
     peak, capacity = recent_peak(observation), observation.profiles.capacity
     formula = [reactive(peak, capacity, utilization) for utilization in UTILIZATIONS]
-    return np.concatenate([hedged, np.stack(formula, axis=1)], axis=1)
+    return np.concatenate([ceil_replicas(on_grid(asked)), np.stack(formula, axis=1)], axis=1)
 
 
 def price(rate: Floats, ready: Ints, asked: Ints, profiles: Profiles) -> Floats:

@@ -94,7 +94,7 @@ def measure(services: int = 1000, rounds: int = 200) -> Speed:
         scores = selector.remember(scores, asked, seen.ready, situation.lost)
     alone = [seen.take(np.array([i])) for i in range(services)]
     parts = scores.split(lead_steps)
-    network_sees = look(seen)
+    network_sees = look(seen)[:2]
     recommendation, _ = recommend_selected(policy, seen, situation, scores)
 
     def choose() -> None:

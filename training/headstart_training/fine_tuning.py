@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from headstart_policy import artifact
-from headstart_policy.features import features, references
+from headstart_policy.features import look
 from headstart_training import served
 from headstart_training.algorithms import hindsight
 from headstart_training.backtest.services import DAY
@@ -265,7 +265,8 @@ def _best_multiplier(worlds: Sequence[World], network: Network) -> float:
     for world in worlds:
         batch = hindsight.to_batch(world)
         observation = served.observations(world)
-        asked = network.replicas(features(observation), references(observation))
+        seen = look(observation)
+        asked = network.replicas(seen.features, seen.references)
         exact = torch.tensor(asked, dtype=torch.float32).reshape(batch.load.shape)
         for k, multiplier in enumerate(MULTIPLIERS):
             whole = torch.maximum((exact * multiplier).ceil(), batch.floor).clamp(min=1.0)

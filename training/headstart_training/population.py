@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart_policy.envelope import Envelope
-from headstart_policy.features import LEAST
 from headstart_policy.observation import RECENT_EDGES
 from headstart_policy.profile import DAY, WEEK, Profiles
+from headstart_policy.windows import LEAST
 from headstart_training.loads import seed as seed_load
 from headstart_training.loads import synthetic
 from headstart_training.loads.seed import SeedLoad

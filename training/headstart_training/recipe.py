@@ -55,7 +55,7 @@ KINDS = (
     "synthetic",
     "recorded",
 )
-WORLDS, SERVICES, STEPS = 240, 40, 288
+WORLDS, SERVICES, STEPS = 480, 40, 288
 LOSS_PLOT = "loss.png"
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_EVERY = 200  # iterations, a few seconds

@@ -66,6 +66,7 @@ def observations(world: World) -> Observation:
         recent=sight.recent[:, :steps].reshape(count, -1),
         roughness=sight.roughness[:, :steps].reshape(count, -1),
         seasonal=sight.seasonal[:, :steps].reshape(count, *sight.seasonal.shape[2:]),
+        seasonal_roughness=sight.seasonal_roughness[:, :steps].reshape(count, -1),
         extremes=sight.extremes[:, :steps].reshape(count, -1),
         ready=np.zeros(count, dtype=np.int64),
         warming=np.zeros((count, WARMING_BINS), dtype=np.int64),

@@ -18,6 +18,7 @@ from headstart_policy.observation import (
     RECENT_WINDOWS,
     RISE_WINDOWS,
     SEASONAL_WINDOWS,
+    THEN_WINDOW,
     Observation,
     echoes,
     memory_samples,
@@ -38,7 +39,9 @@ class Sight(NamedTuple):
     roughness: Floats
     """As in an Observation, shape (N, T, windows)."""
     seasonal: Floats
-    """As in an Observation, shape (N, T, S, windows)."""
+    """As in an Observation, shape (N, T, echoes, windows)."""
+    seasonal_roughness: Floats
+    """As in an Observation, shape (N, T, echoes)."""
     extremes: Floats
     """As in an Observation, shape (N, T, 3)."""
     newest: Floats
@@ -55,6 +58,7 @@ class Sight(NamedTuple):
             recent=self.recent[:, t],
             roughness=self.roughness[:, t],
             seasonal=self.seasonal[:, t],
+            seasonal_roughness=self.seasonal_roughness[:, t],
             extremes=self.extremes[:, t],
             ready=ready,
             warming=warming,
@@ -109,6 +113,7 @@ def see(seen: Floats, moments: Floats, profiles: Profiles, sample: Floats) -> Si
     lead = (profiles.lead_time / sample)[:, None, None]
     noise = np.stack([-NOISE_WINDOWS, np.zeros(len(NOISE_WINDOWS))], axis=1)
     now = np.zeros((len(seen), 1))
+    ago = echoes(profiles.seasons) / sample[:, None]
     sums = _running_sums(seen)
     recent = _means(moments, now, RECENT_WINDOWS * lead, sums.total, sums.known)
     roughness = _means(moments, now, noise * lead, sums.rough, sums.rough_known)
@@ -121,13 +126,10 @@ def see(seen: Floats, moments: Floats, profiles: Profiles, sample: Floats) -> Si
     return Sight(
         recent=recent[:, :, 0],
         roughness=roughness[:, :, 0],
-        seasonal=_means(
-            moments,
-            echoes(profiles.seasons) / sample[:, None],
-            SEASONAL_WINDOWS * lead,
-            sums.total,
-            sums.known,
-        ),
+        seasonal=_means(moments, ago, SEASONAL_WINDOWS * lead, sums.total, sums.known),
+        seasonal_roughness=_means(
+            moments, ago, np.array([THEN_WINDOW]) * lead, sums.rough, sums.rough_known
+        )[..., 0],
         extremes=_extremes(moments, profiles.lead_time / sample, sums),
         newest=newest,
         age=age,

@@ -186,15 +186,23 @@ def write(api: Api, hpa: Autoscaler, step: Step) -> Autoscaler:
 def _failed_test(api: Api, error: ApiError, hpa: Autoscaler) -> bool:
     """Whether a patch failed since the HPA is another than it was.
 
-    A ValidatingAdmissionPolicy that refuses the floor answers as a failed test does, with 422.
+    A ValidatingAdmissionPolicy that refuses the floor answers as a failed test does, with 422. The
+    operator may list HPAs, and not get one.
     """
     if error.status != HTTPStatus.UNPROCESSABLE_ENTITY:
         return False
+    collection, name = hpa.path.rsplit("/", 1)
     try:
-        there = parse_hpa(api.get(hpa.path))
+        items = api.get(collection, fieldSelector=f"metadata.name={name}").get("items", [])
     except ApiError:
         return True
-    return (there.uid, there.least, read(there)) != (hpa.uid, hpa.least, read(hpa))
+    return [_tested(parse_hpa(item)) for item in items] != [_tested(hpa)]
+
+
+def _tested(hpa: Autoscaler) -> tuple[str, int, bool, str | None]:
+    """Take of an HPA what its patches test: :func:`patch_of`."""
+    note = (hpa.annotations or {}).get(ANNOTATION)
+    return hpa.uid, hpa.least, bool(hpa.annotations), note
 
 
 def patch_of(hpa: Autoscaler, step: Step) -> list[Document]:

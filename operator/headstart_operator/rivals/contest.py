@@ -159,8 +159,11 @@ class Contest:
         return replace(self, times=times, message=message, advice=advice)
 
     def before(self, now: float) -> Contest:
-        """Forget what lies ahead: the clock has been set back since."""
-        return replace(self, times=tuple(time for time in self.times if time <= now))
+        """Take what lies ahead for what has just been: the clock has been set back since.
+
+        Or the leader before had a clock that was fast: it is not forgotten.
+        """
+        return replace(self, times=tuple(min(time, now) for time in self.times))
 
     def until(self, lead_time: float) -> float:
         """When the last change by someone else ceases to count, s since the epoch."""

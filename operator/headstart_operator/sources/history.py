@@ -17,6 +17,7 @@ import numpy as np
 from headstart_policy.guardrails import FRESH_INTERVALS
 from headstart_policy.observation import (
     MEMORY,
+    NOISE_WINDOWS,
     RECENT_WINDOWS,
     RISE_WINDOWS,
     SEASONAL_WINDOWS,
@@ -70,6 +71,7 @@ class Windows(NamedTuple):
     recent: Floats
     roughness: Floats
     seasonal: Floats
+    seasonal_roughness: Floats
     extremes: Floats
 
 
@@ -125,6 +127,8 @@ class History:
 
     profile: Profile
     phase: float = 0.0
+    # Since when rates are asked for, s since the epoch: not known yet is not lost since ever.
+    begun: float = -math.inf
     # How often rates that had been decided on were taken back.
     revision: int = field(init=False, default=0)
     recent: Grid = field(init=False)
@@ -185,8 +189,25 @@ class History:
             _position(grid, now),
             np.array([lead_time / grid.step]),
         )
-        seasonal = np.stack([self._echo(now, ago) for ago in self._echoes], axis=1)
-        return Windows(recent, roughness, seasonal, self._extremes(now))
+        around = [self._echo(now, ago) for ago in self._echoes]
+        seasonal, then = (np.concatenate(part, axis=1) for part in zip(*around, strict=True))
+        then *= self._finer(now, roughness)
+        return Windows(recent, roughness, seasonal, then, self._extremes(now))
+
+    def _finer(self, now: float, roughness: Floats) -> float:
+        """How rough neighbouring samples are, over how rough coarse ones are in the same time.
+
+        Rates over a minute that are sampled every 15 s overlap: neighbours hardly differ, and those
+        of the coarse grid do. Training compares the noise of now with that of a season ago on one
+        grid. 1 where it cannot be told.
+        """
+        grid, fine = self.coarse, float(roughness[0, -1])
+        lead_time = self.profile.horizon / grid.step
+        start = max(0, len(grid.rates) - math.ceil(NOISE_WINDOWS[-1] * lead_time) - 2)
+        sums = CumulativeRates.of(grid.rates[None, start:])
+        end = _position(grid, now)[:, None] - start
+        coarse = float(sums.roughness(end - NOISE_WINDOWS[-1] * lead_time, end)[0, 0])
+        return fine / coarse if coarse > 0 and math.isfinite(fine) else 1.0
 
     @property
     def _echoes(self) -> Floats:
@@ -196,11 +217,14 @@ class History:
         ago: Floats = echoes(seasons[None])[0]
         return ago
 
-    def _echo(self, now: float, ago: float) -> Floats:
-        """Read the windows around one moment, shape (1, W); only the rates around it are summed."""
+    def _echo(self, now: float, ago: float) -> tuple[Floats, Floats]:
+        """Read windows and noise around one moment, shapes (1, 1, W) and (1, 1).
+
+        Only the rates around it are summed.
+        """
         grid = self.coarse
         if math.isnan(ago):
-            return np.full((1, len(SEASONAL_WINDOWS)), np.nan)
+            return np.full((1, 1, len(SEASONAL_WINDOWS)), np.nan), np.full((1, 1), np.nan)
         lead_time = self.profile.horizon / grid.step
         moment = float(_position(grid, now)[0]) - ago / grid.step
         start = max(0, math.floor(moment + SEASONAL_WINDOWS.min() * lead_time) - 1)
@@ -210,7 +234,7 @@ class History:
             _position(grid, now) - start,
             np.array([lead_time]),
             np.array([[ago / grid.step]]),
-        )[:, 0]
+        )
 
     def _extremes(self, now: float) -> Floats:
         """Read the extremes, shape (1, 3); only the rates that are remembered are summed."""

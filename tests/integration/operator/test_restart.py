@@ -137,7 +137,7 @@ def test_then_it_decides_as_the_twin_that_never_died(records: tuple[Record, Reco
     for instant in loaded:
         one, other = killed[instant]["observation"], twin[instant]["observation"]
         assert None not in one["seasonal"][0][0]
-        for windows in ("recent", "roughness", "seasonal", "extremes"):
+        for windows in ("recent", "roughness", "seasonal", "seasonal_roughness", "extremes"):
             assert one[windows] == other[windows], f"{windows} at {instant}"
         counts = [(o["ready"], o["warming"], o["current"]) for o in (one, other)]
         same += counts[0] == counts[1]

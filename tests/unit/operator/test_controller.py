@@ -797,3 +797,20 @@ def test_a_rate_that_is_away_at_the_start_is_not_lost_since_ever(play: Any) -> N
         assert "no rate is known yet: Replicas" in status["lastDecision"]["reason"]
 
     play(scene)
+
+
+def test_the_rate_of_a_new_query_is_waited_for_as_that_of_a_new_policy(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        loss = {"after": "2m", "action": "Replicas", "replicas": 50}
+        guarded: dict[str, Any] = {"guardrails": {"onMetricLoss": loss}, "maxReplicas": 100}
+        stage.upsert(**guarded)
+        for _ in range(20):
+            await stage.tick()
+        FakeSource.rate = RateError(Reason.TIMEOUT, "no answer")
+        before = stage.api.replicas
+        stage.upsert(2, rate={"prometheus": {"query": "another"}}, **guarded)
+        status = await stage.tick()
+        assert "no rate is known yet: the replicas are held" in status["lastDecision"]["reason"]
+        assert stage.api.replicas == before
+
+    play(scene)

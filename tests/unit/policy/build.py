@@ -50,6 +50,8 @@ def an_observation(
     now = np.array(at if at is not None else [length] * count, dtype=np.float64)
     lead = profiles.lead_time / profiles.interval
     recent, roughness = look_back(cumulative, now, lead)
+    ago = echoes(profiles.seasons) / profile.interval
+    seasonal, then = look_around(cumulative, now, lead, ago)
     far = [
         look_far(CumulativeRates.of(rates[k, None]), now[k, None], float(lead[k]))
         for k in range(count)
@@ -58,7 +60,8 @@ def an_observation(
         profiles=profiles,
         recent=recent,
         roughness=roughness,
-        seasonal=look_around(cumulative, now, lead, echoes(profiles.seasons) / profile.interval),
+        seasonal=seasonal,
+        seasonal_roughness=then,
         extremes=np.concatenate(far),
         ready=np.full(count, current),
         warming=np.zeros((count, 4), dtype=np.int64),

@@ -15,7 +15,7 @@ from safetensors.numpy import save
 
 from headstart_policy import artifact
 from headstart_policy.artifact import ArtifactError, dump, parse
-from headstart_policy.features import EXTREMES, NAMES, SCHEMA, SCHEMAS, schema_of
+from headstart_policy.features import EXTREMES, FORECAST, NAMES, SCHEMA, SCHEMAS, schema_of
 from headstart_policy.network import Network
 from headstart_policy.selector import BELIEF
 from tests.unit.policy.build import WIDE, a_network
@@ -52,7 +52,7 @@ def a_file(tensors: dict[str, Any] | None = None, **metadata: str) -> bytes:
 
 
 def test_a_policy_from_before_a_column_was_added_looks_at_those_it_knows() -> None:
-    known = len(NAMES) - len(EXTREMES)
+    known = len(NAMES) - len(FORECAST)
     weight = np.random.default_rng(0).normal(0, 0.02, (known, 1)).astype(np.float32)
     before = schema_of(NAMES[:known])
     policy = parse(a_file({"weight0": weight}, schema=before))
@@ -71,7 +71,12 @@ def test_a_policy_from_before_a_column_was_added_looks_at_those_it_knows() -> No
 
 def test_what_can_be_served_is_what_was_ever_shipped() -> None:
     """Columns come last and stay: renaming or moving one would make users' files unreadable."""
-    assert {SCHEMA: len(NAMES), "features-cc836fd918b7": len(NAMES) - len(EXTREMES)} == SCHEMAS
+    before = len(NAMES) - len(FORECAST)
+    assert {
+        SCHEMA: len(NAMES),
+        "features-ab90b1deeaaa": before,
+        "features-cc836fd918b7": before - len(EXTREMES),
+    } == SCHEMAS
 
 
 def test_what_is_written_is_read() -> None:
@@ -103,7 +108,8 @@ def test_the_selectors_prior_comes_with_the_file() -> None:
         (lambda: a_file(envelope="{}"), "unusable metadata"),
         (lambda: a_file(envelope="[1"), "unusable metadata"),
         (lambda: a_file(prior="{}"), "unusable metadata: KeyError"),
-        (lambda: a_file(prior='{"costs": {"network": 0}}'), "unusable metadata: ValueError"),
+        (lambda: a_file(prior='{"costs": {"network": 0}}'), "unusable metadata: KeyError"),
+        (lambda: a_file(prior='{"costs": {"nobody": 0}}'), "unusable metadata: ValueError"),
         (lambda: a_file(prior="[" * 9999 + "]" * 9999), "unusable metadata: RecursionError"),
         (lambda: a_file(least_ratio="9"), r"bounds its ratio by \[9.0, 8.0\]"),
         (lambda: a_file(most_ratio="inf"), r"bounds its ratio by \[0.5, inf\]"),
@@ -118,7 +124,7 @@ def test_the_selectors_prior_comes_with_the_file() -> None:
         ),
         (lambda: a_file({"weight0": np.zeros((3, 1), np.float32)}), r"shape \(3, 1\), expected"),
         (lambda: a_file({"weight0": np.zeros((0,), np.float32)}), "weight0 has shape"),
-        (lambda: a_file({"bias0": np.zeros(5, np.float32)}), r"has layers \[\d+, 5\]"),
+        (lambda: a_file({"bias0": np.zeros(10, np.float32)}), r"has layers \[\d+, 10\]"),
         (lambda: a_file({"extra": np.zeros(2, np.float32)}), "has tensors"),
         (lambda: a_file({f"weight{k}": _ONE for k in range(9)}), "of 1 to 8 layers"),
         (lambda: a_file({"bias0": np.zeros(1, np.int64)}), r"tensors of \['int64'\], expected"),

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from headstart_policy.features import EXTREMES, NAMES, features, load_of
+from headstart_policy.features import EXTREMES, NAMES, features
 from headstart_policy.observation import Observation
 from headstart_policy.profile import Objective
+from headstart_policy.windows import load_of
 from tests.unit.policy.build import a_profile, an_observation
 
 

@@ -38,7 +38,7 @@ def test_the_future_changes_nothing(now: int, seed: int) -> None:
     profile = a_profile(seasons=(DAY * 60.0, 12 * 60.0))
     before = an_observation(rates, profile, [now])
     after = an_observation(changed, profile, [now])
-    for name in ("recent", "roughness", "seasonal", "extremes"):
+    for name in ("recent", "roughness", "seasonal", "seasonal_roughness", "extremes"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
 
 

@@ -13,9 +13,10 @@ from gymnasium.utils.env_checker import check_env
 
 from headstart_policy import envelope
 from headstart_policy.decision import recommend
-from headstart_policy.features import NAMES, features, load_of
+from headstart_policy.features import NAMES, features
 from headstart_policy.network import Network
 from headstart_policy.reactive import reactive
+from headstart_policy.windows import load_of
 from headstart_training import scenarios
 from headstart_training.environments.kubernetes import (
     LEAST_RATIO,

@@ -35,7 +35,7 @@ def test_a_path_is_seen_as_the_operator_sees_it_tick_by_tick() -> None:
     sight = see(seen, np.array([90, 103, 150]), profiles, profiles.interval)
     for k, moment in enumerate((90, 103, 150)):
         expected = an_observation(seen, PROFILE, at=[moment] * 2)
-        for name in ("recent", "roughness", "seasonal", "extremes"):
+        for name in ("recent", "roughness", "seasonal", "seasonal_roughness", "extremes"):
             np.testing.assert_array_equal(getattr(sight, name)[:, k], getattr(expected, name))
 
 
@@ -76,8 +76,9 @@ def test_whatever_is_seen_is_seen_as_the_operator_does(
         recent, roughness = look_back(sums, now, leads)
         np.testing.assert_array_equal(sight.recent[:, k], recent)
         np.testing.assert_array_equal(sight.roughness[:, k], roughness)
-        around = look_around(sums, now, leads, echoes(profiles.seasons) / 60.0)
+        around, then = look_around(sums, now, leads, echoes(profiles.seasons) / 60.0)
         np.testing.assert_array_equal(sight.seasonal[:, k], around)
+        np.testing.assert_array_equal(sight.seasonal_roughness[:, k], then)
     for i in range(3):
         far = look_far(CumulativeRates.of(seen[i, None]), moments, float(leads[i]))
         np.testing.assert_array_equal(sight.extremes[i], far)

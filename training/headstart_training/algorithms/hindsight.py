@@ -31,7 +31,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart_policy.features import FLEET, NAMES, REFERENCES, features, references
+from headstart_policy.features import FLEET, NAMES, REFERENCES, look
 from headstart_policy.guardrails import Guardrails
 from headstart_training.algorithms.ensemble import mean_of
 from headstart_training.served import observations
@@ -84,13 +84,13 @@ class Config:
     """
 
     seed: int = 0
-    iterations: int = 12_000
+    iterations: int = 20_000
     members: int = 2
     learning_rate: float = 2e-3
     width: int = 56
     averaging: float = 0.01
     largest_gradient: float = 1.0
-    first: tuple[float, ...] = (1.2, 0.03, 0.03, 0.03)
+    first: tuple[float, ...] = (0.2, 0.03, 0.03, 0.03, 0.3, 0.3, 0.3, 1.5, 1.5)
 
 
 class Progress(NamedTuple):
@@ -253,14 +253,14 @@ def to_batch(world: World) -> Batch:
     """Work out all that can be seen of a world's loads; no decision changes it."""
     services, steps = world.rates.shape
     observation = observations(world)
-    columns = features(observation)
+    columns, multiples_of, _ = look(observation)
     columns[:, BLIND] = 0.0
     profiles = world.profiles
     newest = np.nan_to_num(world.sight.newest[:, :steps]) / profiles.capacity[:, None]
     utilization = Guardrails(max_replicas=1).floor_utilization
     return Batch(
         features=_tensor(columns.reshape(services, steps, -1)),
-        references=_tensor(references(observation).reshape(services, steps, -1)),
+        references=_tensor(multiples_of.reshape(services, steps, -1)),
         floor=_tensor(np.ceil(newest / utilization)),
         load=_tensor(world.rates / profiles.capacity[:, None]),
         lead_steps=torch.tensor(world.lead_steps),
@@ -348,10 +348,12 @@ def _layers(module: nn.Module) -> Layers:
 def _load(module: nn.Module, network: Network) -> None:
     linear = [layer for layer in module.children() if isinstance(layer, nn.Linear)]
     for layer, weight, bias in zip(linear, network.weights, network.biases, strict=True):
-        # One from before a column of features was added gives it no weight.
+        # One from before columns or references were added looks at none and asks for next to none.
+        inputs, outputs = weight.shape
         layer.weight.zero_()
-        layer.weight[:, : len(weight)].copy_(torch.tensor(weight.T))
-        layer.bias.copy_(torch.tensor(bias))
+        layer.weight[:outputs, :inputs].copy_(torch.tensor(weight.T))
+        layer.bias.fill_(math.log(LEAST))
+        layer.bias[:outputs].copy_(torch.tensor(bias))
 
 
 def _tensor(values: Floats | np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Tensor:

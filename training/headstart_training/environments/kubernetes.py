@@ -23,9 +23,10 @@ from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from headstart_policy.features import NAMES, features, load_of
+from headstart_policy.features import NAMES, features
 from headstart_policy.network import to_replicas
 from headstart_policy.reactive import ceil_replicas, reactive
+from headstart_policy.windows import load_of
 from headstart_training import scenarios
 from headstart_training.scenarios import Ranges
 from headstart_training.simulator import Simulator, Step, World

@@ -49,7 +49,7 @@ class FakeApi(Api):
         """List it."""
         del accept, query
         if path.endswith("/horizontalpodautoscalers/checkout"):
-            return self.hpa
+            raise ApiError(403, "the chart's role may list HPAs, and not get one")
         return {"items": [self.hpa] if "autoscaling" in path else []}
 
     def patch(self, path: str, body: Any, content_type: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from headstart_operator.sources.history import Gap, Grid, History
 from headstart_policy.observation import MEMORY, look_around, look_back, look_far
@@ -112,7 +113,7 @@ def test_windows_are_those_of_one_long_series() -> None:
     history = History(PROFILE)
     tick(history, NOW)
     backfill(history, NOW)
-    recent, roughness, seasonal, extremes = history.windows(NOW)
+    recent, roughness, seasonal, then, extremes = history.windows(NOW)
     lead = np.array([20.0])
     series = ask(Gap(15.0, NOW // 15 - 6000, NOW // 15))[None]
     length = np.array([float(series.shape[1])])
@@ -126,9 +127,29 @@ def test_windows_are_those_of_one_long_series() -> None:
         np.array([5.0]),
         np.array([[1440.0, 2880.0, np.nan]]),
     )
-    np.testing.assert_allclose(seasonal, around, rtol=1e-9)
+    np.testing.assert_allclose(seasonal, around[0], rtol=1e-9)
+    # What neighbours a minute apart differ by, brought to what those 15 s apart do.
+    end = np.array([[float(minutes.shape[1])]])
+    coarse = CumulativeRates.of(minutes).roughness(end - 32 * 5.0, end)
+    np.testing.assert_allclose(then, around[1] * roughness[:, -1:] / coarse, rtol=1e-6)
     far = look_far(CumulativeRates.of(minutes), np.array([float(minutes.shape[1])]), 5.0)
     np.testing.assert_allclose(extremes, far, rtol=1e-9)
+
+
+def test_the_noise_of_a_season_ago_is_that_of_neighbouring_samples() -> None:
+    """Rates over a minute every 15 s overlap: the coarse grid's neighbours differ by more."""
+    samples = np.random.default_rng(0).normal(100, 20, 50_000)
+    rates = np.convolve(samples, np.ones(4) / 4)
+    profile = Profile(capacity=5.0, lead_time=300.0, interval=15.0, seasons=(86_400.0,))
+    history = History(profile)
+    for grid in (history.recent, history.coarse):
+        while (gap := grid.gap(NOW, 11_000)) is not None:
+            stride = round(grid.step / 15)
+            indices = np.arange(gap.first, gap.last + 1) * stride % len(rates)
+            grid.fill(gap, rates[indices])
+    then = history.windows(NOW).seasonal_roughness[0, 0]
+    day_ago = np.arange(NOW // 15 - 5760 - 160, NOW // 15 - 5760 + 160) % len(rates)
+    assert then == pytest.approx(np.mean(np.diff(rates[day_ago]) ** 2), rel=0.4)
 
 
 def test_the_newest_rate_and_its_age() -> None:
