@@ -124,6 +124,24 @@ class Cluster:
         texts = [m if isinstance(m, str) else yaml.safe_dump(dict(m)) for m in manifests]
         self.kubectl("apply", "--server-side", "-f", "-", stdin="\n---\n".join(texts))
 
+    def wait_established(self, crd: str) -> None:
+        """Wait until the objects of a kind are served; ``crd`` as ``scaledobjects.keda.sh``.
+
+        ``kubectl wait`` fails on one that has no conditions yet, as in its first moment.
+
+        Raises
+        ------
+        ClusterError
+            They are not within half a minute.
+        """
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd}"
+
+        def established() -> bool:
+            conditions = self.api.get(path).get("status", {}).get("conditions") or []
+            return any((c["type"], c["status"]) == ("Established", "True") for c in conditions)
+
+        wait_until(f"{crd} to be served", established)
+
     # Breaking and mending it
 
     def process(self, name: str) -> Process:

@@ -85,7 +85,7 @@ class Rig:
             self.prometheus = stack.enter_context(Prometheus([target]))
             crd = f"{ROOT}/manifests/crd/{CRD}.yaml"
             self.cluster.kubectl("apply", "--server-side", "-f", crd)
-            self.cluster.kubectl("wait", "--for=condition=Established", f"crd/{CRD}")
+            self.cluster.wait_established(CRD)
             self.namespace = stack.enter_context(self.cluster.namespace("faults"))
             self.world = World(self.cluster, self.namespace, self.folder)
             self.world.config_map("constant", an_artifact(RATIO))

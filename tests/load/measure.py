@@ -115,7 +115,7 @@ def measure(fleet: Fleet, seconds: float, progress: Progress) -> Figures:
         progress("starting the control plane", 0, 1)
         cluster = stack.enter_context(Cluster())
         cluster.apply(CRD.read_text())
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", CRD)
+        cluster.wait_established("scalingpolicies.headstart.dev")
         traffic = stack.enter_context(Traffic(fleet.names, fleet.rate))
         port = free_port()
         prometheus = stack.enter_context(

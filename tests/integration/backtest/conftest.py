@@ -16,4 +16,4 @@ if TYPE_CHECKING:
 def crd(cluster: Cluster) -> None:
     """Teach the cluster what a ScalingPolicy is."""
     cluster.apply(CRD.read_text())
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", CRD)
+    cluster.wait_established("scalingpolicies.headstart.dev")

@@ -104,7 +104,7 @@ def _install(cluster: Cluster, chart: Path, *arguments: str) -> str:
 def test_install_brings_all_it_needs_and_says_what_is_next(cluster: Cluster, watched: str) -> None:
     """From the directory, through the link to the CRD; the sample in the notes then works."""
     notes = _install(cluster, CHART)
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD}")
+    cluster.wait_established(CRD)
     policy = notes.split("<<'POLICY'\n")[1].split("  POLICY")[0]
     cluster.kubectl(
         *("apply", f"--namespace={watched}", "-f", "-"),

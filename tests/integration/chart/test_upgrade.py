@@ -28,7 +28,7 @@ def policy(cluster: Cluster, namespace: str) -> Iterator[dict[str, Any]]:
     """Install the old chart, and give a policy that was written under it."""
     cluster.kubectl("delete", "crd", CRD, "--ignore-not-found", "--wait")
     cluster.helm("install", RELEASE, OLD, IN, "--create-namespace")
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD}")
+    cluster.wait_established(CRD)
     cluster.kubectl("apply", f"--namespace={namespace}", "-f", SAMPLE)
     yield _policy(cluster, namespace)
     cluster.helm("uninstall", RELEASE, IN, "--wait", "--timeout=60s", "--ignore-not-found")

@@ -22,7 +22,7 @@ CRD = ROOT / "manifests" / "crd" / "scalingpolicies.headstart.dev.yaml"
 def world(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Provide a namespace that knows ScalingPolicies and holds an artefact."""
     cluster.apply(CRD.read_text())
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", CRD)
+    cluster.wait_established("scalingpolicies.headstart.dev")
     with cluster.namespace("operator") as namespace:
         world = World(cluster, namespace, tmp_path_factory.mktemp("operator"))
         world.config_map("constant", an_artifact())

@@ -89,7 +89,7 @@ def operator(
 def keda(world: World) -> Iterator[None]:
     """Teach the cluster what a ScaledObject is, after the operator has started."""
     world.cluster.apply(SCALED_OBJECTS)
-    world.cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", KEDA)
+    world.cluster.wait_established(KEDA)
     yield
     world.cluster.kubectl("delete", "crd", KEDA)
 

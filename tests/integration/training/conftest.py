@@ -15,4 +15,4 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="package", autouse=True)
 def _crd(cluster: Cluster) -> None:
     cluster.apply(CRD.read_text())
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", CRD)
+    cluster.wait_established("scalingpolicies.headstart.dev")

@@ -127,7 +127,7 @@ def test_kedas_query_is_read_from_its_scaled_object(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
     cluster.apply(SCALED_OBJECTS)
-    cluster.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh")
+    cluster.wait_established("scaledobjects.keda.sh")
     wait_until(
         "KEDA's kind to be served",
         lambda: cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=SCALED_OBJECT),
