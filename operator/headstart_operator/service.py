@@ -242,7 +242,7 @@ class Service:
 
     def see_target(self, scale: Scale, now: float) -> None:
         """Note the replicas, and since when they are asked for."""
-        self.memory = replace(self.memory, contest=self.memory.contest.before(now))
+        self.memory = replace(self.memory, contest=self.memory.contest.clamped(now))
         if self.memory.contest.uid != scale.uid or self.stopwatch is None:
             self.stopwatch = Stopwatch(since=now)
         if self.replicas != scale.replicas:

@@ -47,7 +47,7 @@ MARGINS = (0.6, 0.8, 0.9, 1.0, 1.15, 1.3)
 # Multiples of all that it asks for, where it was taught too little of a service's like.
 HEDGES = (1.1, 1.2, 1.35, 1.6, 2.0)
 # Standard deviations of safety stock in a base stock, with which the network goes halves: what the
-# two of them miss is not the same, and their mean misses less than either (Bates and Granger 1969).
+# two of them miss is not the same, and their mean often misses less (Bates and Granger 1969).
 DEVIATIONS = (4.0, 4.5, 5.0, 6.0)
 # Utilisations of the reactive formula.
 UTILIZATIONS = (0.5, 0.7)

@@ -158,7 +158,7 @@ class Contest:
         times = (*self.times, now)[-STUBBORN:]
         return replace(self, times=times, message=message, advice=advice)
 
-    def before(self, now: float) -> Contest:
+    def clamped(self, now: float) -> Contest:
         """Take what lies ahead for what has just been: the clock has been set back since.
 
         Or the leader before had a clock that was fast: it is not forgotten.

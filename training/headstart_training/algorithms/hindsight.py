@@ -253,14 +253,15 @@ def to_batch(world: World) -> Batch:
     """Work out all that can be seen of a world's loads; no decision changes it."""
     services, steps = world.rates.shape
     observation = observations(world)
-    columns, multiples_of, _ = look(observation)
+    seen = look(observation)
+    columns = seen.features
     columns[:, BLIND] = 0.0
     profiles = world.profiles
     newest = np.nan_to_num(world.sight.newest[:, :steps]) / profiles.capacity[:, None]
     utilization = Guardrails(max_replicas=1).floor_utilization
     return Batch(
         features=_tensor(columns.reshape(services, steps, -1)),
-        references=_tensor(multiples_of.reshape(services, steps, -1)),
+        references=_tensor(seen.references.reshape(services, steps, -1)),
         floor=_tensor(np.ceil(newest / utilization)),
         load=_tensor(world.rates / profiles.capacity[:, None]),
         lead_steps=torch.tensor(world.lead_steps),

@@ -249,6 +249,24 @@ def test_a_floor_that_is_refused_was_not_changed_by_another(
     play(scene)
 
 
+def test_an_hpa_that_got_its_first_annotation_meanwhile_is_looked_at_again() -> None:
+    """As of a GitOps tool: the patch tests that there is none, and fails."""
+
+    async def scene(stage: Stage) -> None:
+        del stage.api.hpa["metadata"]["annotations"]
+        service = stage.policy()
+        await stage.see(service)
+        stage.api.hpa["metadata"]["annotations"] = {"tracking": "shop"}
+        outcome = await stage.assistant.raise_floor(service, 8, NOW)
+        assert not outcome.problem
+        assert not outcome.carried_out
+        await stage.see(service, 1)
+        outcome = await stage.assistant.raise_floor(service, 8, NOW + 1)
+        assert (outcome.before, outcome.after) == (6, 8)
+
+    play(scene)
+
+
 def test_what_is_held_is_the_floor_and_not_the_fleet() -> None:
     async def scene(stage: Stage) -> None:
         service = stage.policy()

@@ -35,6 +35,13 @@ def test_a_change_is_respected_for_two_lead_times() -> None:
     assert contest.message == "kubectl set 9 replicas where Headstart had left 5"
 
 
+@pytest.mark.parametrize(("now", "until"), [(40, 60), (100, 120), (110, 120)])
+def test_a_clock_that_was_set_back_prolongs_no_rest(now: float, until: float) -> None:
+    """Changed at 100 by the clock of then: respected for two lead times from now, and no longer."""
+    contest = Contest().accept("a", 5).contested_by("kubectl", 100, 9)
+    assert contest.clamped(now).until(LEAD) == until
+
+
 def test_who_comes_back_is_a_second_controller() -> None:
     contest = Contest().accept("a", 5)
     for time in (100, 130, 160):
